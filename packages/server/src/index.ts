@@ -1,2 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-export {};
+
+export { createLogger } from './logger.ts';
+export { createService, type Service } from './main.ts';

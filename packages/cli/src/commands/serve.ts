@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { createLogger, createService } from '@wrought/server';
+import { loadSettings, type SettingsOptions } from './settings.ts';
+
+/** `wrought serve`: runs the service until SIGTERM or SIGINT, then ends it cleanly with exit code 0. */
+export async function serve(options: SettingsOptions): Promise<void> {
+  const { config, warnings } = loadSettings(options);
+  const log = createLogger(config);
+  for (const warning of warnings) log.warn({}, warning);
+  const stop = Promise.withResolvers<string>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop.resolve);
+  const service = await createService({ config, log });
+  try {
+    const url = await service.start();
+    log.info({ url, pid: process.pid }, 'Serving the Bare Metal API');
+    const signal = await stop.promise;
+    log.info({ signal }, 'Stopping');
+  } finally {
+    await service.stop();
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The composition root: configuration -> store -> hardware -> conductor -> API. The only place that wires things together. */
+
+import { mkdir } from 'node:fs/promises';
+import { createApi } from './api/app.ts';
+import { createConductor } from './conductor/index.ts';
+import type { Config } from './config/index.ts';
+import { WroughtError } from './errors.ts';
+import { HardwareRegistry } from './hardware/composition.ts';
+import type { Logger } from './hardware/contracts.ts';
+import { FAMILIES } from './hardware/families.ts';
+import { openStore } from './store/open.ts';
+
+/** A service that can be started once and stopped once. */
+export interface Service {
+  /** Opens everything, repairs what an earlier crash left, then listens; returns the URL of the API. */
+  start(): Promise<string>;
+  /** Stops listening, lets running work end within [conductor]graceful_shutdown_timeout, closes everything. */
+  stop(): Promise<void>;
+}
+
+const LOOPBACK = /^(127\.|::1$|localhost$)/;
+
+/** Makes the service. Nothing is opened until `start`. */
+export async function createService({ config, log }: { config: Config; log: Logger }): Promise<Service> {
+  const closers: (() => Promise<void>)[] = [];
+
+  async function start(): Promise<string> {
+    refuseOpenAccess(config);
+    await mkdir(config.DEFAULT.state_path, { recursive: true, mode: 0o750 });
+    const store = await openStore(config.database.connection);
+    closers.push(() => store.close());
+    const hardware = new HardwareRegistry(
+      FAMILIES.map((family) => family({ config, log })),
+      config,
+    );
+    closers.push(() => hardware.close());
+    const conductor = createConductor({ config, store, hardware, log, host: config.DEFAULT.host });
+    closers.push(() => conductor.stop(config.conductor.graceful_shutdown_timeout * 1000));
+    await conductor.start();
+    const api = createApi({ config, store, conductor, log });
+    closers.push(() => api.close());
+    return await api.listen(
+      config.api.unix_socket === null
+        ? { host: config.api.host_ip, port: config.api.port }
+        : { path: config.api.unix_socket },
+    );
+  }
+
+  async function stop(): Promise<void> {
+    for (const close of closers.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        log.error({ err: error }, 'Something did not close cleanly');
+      }
+    }
+  }
+
+  return { start, stop };
+}
+
+/** Without a word from the operator, nobody but this machine may use an API that asks for no credentials. */
+function refuseOpenAccess(config: Config): void {
+  if (config.DEFAULT.auth_strategy !== 'noauth' || config.api.unix_socket !== null) return;
+  if (LOOPBACK.test(config.api.host_ip) || config.isSet('DEFAULT', 'auth_strategy')) return;
+  throw new WroughtError(
+    400,
+    `[api]host_ip = ${config.api.host_ip} would serve the API to the network without authentication. ` +
+      'Set [DEFAULT]auth_strategy = http_basic with http_basic_auth_user_file, or [DEFAULT]auth_strategy = noauth if that is what you want.',
+  );
+}
