@@ -47,5 +47,5 @@ function quote(text: string): string {
 /** Masks the password of every `scheme://user:password@host` in a text. */
 export function maskUrls(text: string): string {
   if (!text.includes('://') || !text.includes('@')) return text;
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/[^:/?#\s,@]*):[^/\s,]*@/giu, `$1:${MASK}@`);
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/[^:/?#\s,@]*):[^/\s]*@/giu, `$1:${MASK}@`);
 }

@@ -3,7 +3,6 @@ import { buildConfig, type Config, eachOption, type OptionKey, type Origin } fro
 import { ConfigError, type ConfigProblem } from './error.ts';
 import type { Option } from './option.ts';
 import { SECTIONS } from './options/index.ts';
-import { maskUrls } from './print.ts';
 import { parseValue, ValueError, valueText } from './values.ts';
 
 /** What somebody set an option to: texts to interpolate and parse, or a value that is ready. */
@@ -102,7 +101,7 @@ class Resolver {
       return { value: parseValue(option, interpolated), secret };
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      const shown = secret ? '******' : `'${maskUrls(shorten(interpolated.at(-1) ?? ''))}'`;
+      const shown = secret ? '******' : `'${shorten(withoutUserInfo(interpolated.at(-1) ?? ''))}'`;
       const reason = secret ? error.message.replace(/the key '.*' is given/su, 'a key is given') : error.message;
       throw new ResolveError(`${shown} is not valid: ${reason}`);
     }
@@ -147,6 +146,11 @@ class Resolver {
     const shown = hidden ? 'a name' : `$${shorten(name)}`;
     throw new ResolveError(`refers to ${shown} that is no option; write $$ for a plain dollar sign`);
   }
+}
+
+/** Masks whatever may be a user name and password in a URL, also in one too malformed to tell where they end. */
+function withoutUserInfo(text: string): string {
+  return text.includes('@') ? text.replace(/:\/\/.*@/gsu, '://******@') : text;
 }
 
 function shorten(text: string): string {

@@ -77,7 +77,10 @@ export const conductor = {
   conductor_always_validates_images: bool(false, 'Look inside images here even where the agent does.'),
   conductor_group: str('', 'Group of nodes this process works for.'),
   heartbeat_interval: seconds(10, 'Pause between two signs of life of this process.', { min: 1 }),
-  heartbeat_timeout: seconds(60, 'Silence after which a process counts as dead.', { max: 315576000 }),
+  heartbeat_timeout: seconds(60, 'Silence after which a process counts as dead.', {
+    ...MUTABLE,
+    max: 315576000,
+  }),
   conductor_cleanup_interval: seconds(86400, 'Pause between two removals of long dead processes; 0: never.'),
   node_history: bool(true, 'Keep a history of errors of each node.', MUTABLE),
   node_history_max_entries: int(300, 'Entries kept for each node.', { ...MUTABLE, min: 0 }),
