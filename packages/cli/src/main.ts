@@ -17,14 +17,14 @@ function createProgram(): Command {
     .option('--config-dir <directory>', 'read its *.conf in order; repeatable', append, [])
     .option('--host <address>', 'address to listen on ([api]host_ip, default 127.0.0.1)')
     .option('--port <number>', 'port to listen on ([api]port, default 6385); 0 takes a free one')
-    .option('--state-dir <directory>', 'where the database and other state live', './state')
+    .option('--state-dir <directory>', 'where the database and other state live ([DEFAULT]state_path, default ./state)')
     .action(serve);
   program
     .command('config')
     .description('print every effective setting, secrets masked')
     .option('--config-file <file>', 'as for serve', append, [])
     .option('--config-dir <directory>', 'as for serve', append, [])
-    .option('--state-dir <directory>', 'as for serve', './state')
+    .option('--state-dir <directory>', 'as for serve')
     .action(printEffectiveConfig);
   return program;
 }

@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createLogger, createService } from '@wrought/server';
+import { reloadConfig } from '@wrought/server/config';
 import { loadSettings, type SettingsOptions } from './settings.ts';
 
-/** `wrought serve`: runs the service until SIGTERM or SIGINT, then ends it cleanly with exit code 0. */
+/** `wrought serve`: runs the service until SIGTERM or SIGINT, then ends it cleanly with exit code 0. SIGHUP takes over changed mutable options. */
 export async function serve(options: SettingsOptions): Promise<void> {
   const { config, warnings } = loadSettings(options);
   const log = createLogger(config);
   for (const warning of warnings) log.warn({}, warning);
   const stop = Promise.withResolvers<string>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop.resolve);
+  process.on('SIGHUP', () => {
+    try {
+      const result = reloadConfig(config, loadSettings(options).config);
+      log.info(result, 'Read the configuration again');
+    } catch (error) {
+      log.error({ err: error }, 'The configuration was not read again; the running one stays');
+    }
+  });
   const service = await createService({ config, log });
   try {
     const url = await service.start();

@@ -7,15 +7,19 @@ import { type Config, loadConfig } from '@wrought/server/config';
 export interface SettingsOptions {
   readonly configFile: string[];
   readonly configDir: string[];
-  readonly stateDir: string;
+  readonly stateDir?: string;
   readonly host?: string;
   readonly port?: string;
 }
 
 /** Reads files, environment (`OS_<SECTION>__<OPTION>`) and command line, in this order of precedence from weak to strong. */
 export function loadSettings(options: SettingsOptions): { config: Config; warnings: string[] } {
-  const stateDir = resolve(options.stateDir);
-  const overrides = [{ section: 'DEFAULT', option: 'state_path', value: stateDir.replaceAll('$', '$$$$') }];
+  const overrides: { section: string; option: string; value: string }[] = [];
+  if (options.stateDir !== undefined) {
+    // A dollar sign would be read as a reference to another option.
+    const value = resolve(options.stateDir).replaceAll('$', () => '$$');
+    overrides.push({ section: 'DEFAULT', option: 'state_path', value });
+  }
   if (options.host !== undefined) overrides.push({ section: 'api', option: 'host_ip', value: options.host });
   if (options.port !== undefined) overrides.push({ section: 'api', option: 'port', value: options.port });
   return loadConfig({ files: options.configFile, dirs: options.configDir, env: process.env, overrides });
