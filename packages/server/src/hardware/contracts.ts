@@ -31,6 +31,14 @@ export interface Task {
   readonly signal: AbortSignal;
   /** Writes changes to the node at once and into `node`. Only under an exclusive lock. */
   save(changes: Partial<NodeRecord>): Promise<void>;
+  /** The node's rows of the BIOS settings table. */
+  readonly biosSettings?: BiosSettings;
+}
+
+/** A node's stored BIOS settings (GET /v1/nodes/{node}/bios). */
+export interface BiosSettings {
+  /** Makes the stored settings exactly these; an empty list forgets them all. Only under an exclusive lock. */
+  replace(settings: readonly { readonly name: string; readonly value: string | null }[]): Promise<void>;
 }
 
 /** One thing driver_info (or an interface) takes: feeds validation, the drivers' properties endpoint and the handbook. */
