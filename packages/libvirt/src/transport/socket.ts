@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Socket } from 'node:net';
+import { LibvirtConnectionError } from '../errors.ts';
+
+/**
+ * Resolves once the socket emitted its `ready` event (`connect`, `secureConnect`); destroys it on failure or abort.
+ * `describe` turns the failure into the error the caller sees.
+ */
+export function connected<S extends Socket>(
+  socket: S,
+  ready: 'connect' | 'secureConnect',
+  signal: AbortSignal,
+  describe: (error: Error) => Error,
+): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off(ready, onReady);
+      socket.off('error', onError);
+      socket.off('close', onClose);
+      act();
+    };
+    const onReady = () => settle(() => resolve(socket));
+    const fail = (error: unknown) =>
+      settle(() => {
+        socket.on('error', () => undefined);
+        socket.destroy();
+        reject(error);
+      });
+    const onError = (error: Error) => fail(describe(error));
+    const onClose = () => fail(describe(new Error('the connection was closed')));
+    const onAbort = () => fail(signal.reason);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on(ready, onReady);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+  });
+}
+
+/** A connect failure in words: Node reports several tried addresses as one AggregateError without a message. */
+export function connectFailure(target: string, error: Error): LibvirtConnectionError {
+  const causes = error instanceof AggregateError ? error.errors : [error];
+  const texts = causes.map((cause: unknown) => (cause instanceof Error ? cause.message : String(cause)));
+  return new LibvirtConnectionError(`cannot connect to libvirt at ${target}: ${[...new Set(texts)].join('; ')}`, {
+    cause: error,
+  });
+}

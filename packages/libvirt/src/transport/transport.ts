@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Duplex } from 'node:stream';
+import type { LibvirtUri } from '../uri.ts';
+
+export interface TransportOptions {
+  /** Ends the attempt. */
+  readonly signal: AbortSignal;
+  readonly readonly: boolean;
+  /** Allow `command=`, which runs a program on this machine. */
+  readonly allowCommand: boolean;
+  readonly sshKeyFile?: string | undefined;
+  readonly log: (message: string) => void;
+}
+
+/**
+ * Makes the connection to a daemon: a byte stream on which libvirt's packets can start at once.
+ * Rejects with LibvirtConnectionError, LibvirtAuthError, LibvirtUriError, or the signal's reason.
+ */
+export type Transport = (uri: LibvirtUri, options: TransportOptions) => Promise<Duplex>;
