@@ -122,7 +122,7 @@ function parseAuthority(authority: string): { username?: string; host?: string; 
     result.username = user;
   }
   const hostPort = authority.slice(at + 1);
-  const parts = /^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/.exec(hostPort);
+  const parts = /^(\[[^\]]*\]|[^:[\]]*)(?::([^:]*))?$/.exec(hostPort);
   if (parts === null) {
     throw new LibvirtUriError('host', `${quote(hostPort)} is not host[:port] (an IPv6 address stands in [ ])`);
   }
