@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Dialect } from 'kysely';
+import type { Logger } from '../hardware/contracts.ts';
+
+/** Connections one process opens at most. */
+const CONNECTIONS = 10;
+/** How long to wait for a connection, ms. */
+const CONNECT_TIMEOUT = 10_000;
+/** The type `int8` in pg_type. */
+const INT8 = 20;
+
+/** A Kysely dialect over `pg`, which is loaded only now. 64-bit integers come as numbers, as in SQLite. */
+export async function postgresDialect(url: string, log?: Logger): Promise<Dialect> {
+  const [{ PostgresDialect }, { default: pg }] = await Promise.all([import('kysely'), import('pg')]);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    application_name: 'wrought',
+    types: {
+      getTypeParser: ((oid: number, format: 'text' | 'binary') =>
+        oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    },
+  });
+  // An idle connection the server closes (restart, failover) is replaced by the pool; without a listener it would throw.
+  pool.on('error', (error) => log?.warn({ err: error }, 'Lost an idle database connection'));
+  return new PostgresDialect({ pool });
+}
