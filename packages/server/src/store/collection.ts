@@ -7,7 +7,7 @@ import { type Columns, encodeValues, type RecordOf, type RowOf, timestamp } from
 import { BrokenReference, inUse, translate } from './errors.ts';
 import type { Statements } from './statements.ts';
 import type { Collection, Condition, InsertOf, ListQuery } from './store.ts';
-import { defaultOf, type Stored, TABLES, type Table } from './tables.ts';
+import { type Stored, TABLES, type Table } from './tables.ts';
 
 /** What runs statements: the database, or one open transaction of it. */
 export interface Executor {
@@ -31,14 +31,14 @@ export class SqlCollection<T extends Columns> implements Collection<T> {
   }
 
   async insert(values: InsertOf<T>): Promise<RowOf<T>> {
-    const { table, insertColumns } = this.#statements;
-    const given = encodeValues(this.#columns, values);
+    const { table, insertColumns, insertDefaults } = this.#statements;
+    const given = encode(this.#columns, values);
     given.uuid ??= randomUUID();
     given.created_at ??= timestamp();
     const row: Values = { id: 0 };
     const parameters: Stored[] = [];
-    for (const column of insertColumns) {
-      const value = given[column] ?? defaultOf(table, column);
+    for (const [index, column] of insertColumns.entries()) {
+      const value = given[column] ?? insertDefaults[index];
       if (value === undefined) throw new MissingParameterValue(`${table.label}: ${column} must be given.`);
       row[column] = value;
       parameters.push(value);
@@ -106,7 +106,7 @@ export class SqlCollection<T extends Columns> implements Collection<T> {
   }
 
   #changes(changes: Partial<RecordOf<T>>): Values {
-    const values = encodeValues(this.#columns, changes);
+    const values = encode(this.#columns, changes);
     const now = timestamp();
     values.updated_at ??= now;
     if (values.provision_state !== undefined && this.#statements.table === TABLES.nodes) {
@@ -124,7 +124,7 @@ export class SqlCollection<T extends Columns> implements Collection<T> {
     try {
       return await this.#executor.executeQuery(query);
     } catch (error) {
-      const translated = translate(error, this.#statements.table, values);
+      const translated = translate(error, { table: this.#statements.table, values });
       throw translated instanceof BrokenReference ? await this.#unreferenced(translated, values) : translated;
     }
   }
@@ -141,13 +141,24 @@ export class SqlCollection<T extends Columns> implements Collection<T> {
         return new InvalidParameterValue(notFound(target, value).message, { cause: error });
       }
     }
-    return inUse(table, typeof values.uuid === 'string' ? values.uuid : undefined);
+    return inUse(table, values.uuid);
   }
 
   async #exists(table: string, uuid: string): Promise<boolean> {
     const query = this.#statements.exists(table, uuid);
     return (await this.#executor.executeQuery(query)).rows.length > 0;
   }
+}
+
+/** Encodes values so that both databases store the same text: valid Unicode without U+0000. */
+function encode<T extends Columns>(columns: T, values: Partial<RecordOf<T>>): Values {
+  const encoded = encodeValues(columns, values);
+  for (const [column, value] of Object.entries(encoded)) {
+    if (typeof value !== 'string') continue;
+    if (value.includes('\0')) throw new InvalidParameterValue(`${column} must not contain the character U+0000.`);
+    if (!value.isWellFormed()) encoded[column] = value.toWellFormed();
+  }
+  return encoded;
 }
 
 function notFound(table: Table, uuid: string): NotFound {

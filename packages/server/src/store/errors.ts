@@ -18,75 +18,96 @@ export class BrokenReference extends Error {
 
 type Values = Readonly<Record<string, Stored | undefined>>;
 
-/**
- * The error to throw for one a statement on `table` failed with: AlreadyExists for a broken unique rule, BrokenReference
- * for a broken reference, Unavailable when the database cannot be reached or is locked, else the error itself.
- */
-export function translate(error: unknown, table: Table, values: Values): unknown {
-  if (!(error instanceof Error)) return error;
-  if ('errcode' in error) return fromSqlite(error, Number(error.errcode), table, values);
-  if ('code' in error && typeof error.code === 'string') return fromPostgres(error, error.code, table, values);
-  return error;
+/** What the failed statement wrote, and where. */
+interface Write {
+  readonly table: Table;
+  readonly values: Values;
 }
 
+/**
+ * The error to throw for one the database failed with: AlreadyExists for a broken unique rule, BrokenReference for a
+ * broken reference, InvalidParameterValue for a value the column cannot hold, Unavailable when the database cannot be
+ * reached or is locked, else the error itself.
+ */
+export function translate(error: unknown, write?: Write): unknown {
+  if (!(error instanceof Error)) return error;
+  if ('errcode' in error) return fromSqlite(error, Number(error.errcode), write);
+  if ('code' in error && typeof error.code === 'string') return fromPostgres(error, error.code, write);
+  return LOST.test(error.message) ? unreachable(error) : error;
+}
+
+/** What `pg` says, without a code, when a connection breaks or none can be had in time. */
+const LOST = /^(Connection terminated|timeout exceeded when trying to connect|timeout expired)/;
+
 /** Extended result codes: https://www.sqlite.org/rescode.html */
-function fromSqlite(error: Error, code: number, table: Table, values: Values): unknown {
-  if (code === 2067 || code === 1555) {
-    // "UNIQUE constraint failed: nodes.name" or "... volume_targets.node_uuid, volume_targets.boot_index"
-    const columns = [...error.message.matchAll(/\.(\w+)/g)].map((match) => match[1]).join();
-    return (
-      broken(
-        table.unique.find((rule) => rule.columns.join() === columns),
-        values,
-      ) ?? error
-    );
+function fromSqlite(error: Error, code: number, write: Write | undefined): unknown {
+  switch (code) {
+    case 2067:
+    case 1555: {
+      // "UNIQUE constraint failed: nodes.name" or "... volume_targets.node_uuid, volume_targets.boot_index"
+      const columns = [...error.message.matchAll(/\.(\w+)/g)].map((match) => match[1]).join();
+      return taken(write, (rule) => rule.columns.join() === columns) ?? error;
+    }
+    case 787:
+      return new BrokenReference(undefined, error);
+    case 1299:
+    case 3091:
+      return unfit(error);
   }
-  if (code === 787) return new BrokenReference(undefined, error);
-  if ((code & 0xff) === 5) return unavailable('The database is locked by another process.', error);
+  if ((code & 0xff) === 5) {
+    return Object.assign(new Unavailable('The database is locked by another process.'), { cause: error });
+  }
   return error;
 }
 
 /** SQLSTATE: https://www.postgresql.org/docs/15/errcodes-appendix.html */
-function fromPostgres(error: Error, code: string, table: Table, values: Values): unknown {
+function fromPostgres(error: Error, code: string, write: Write | undefined): unknown {
   const constraint = 'constraint' in error ? error.constraint : undefined;
   switch (code) {
     case '23505':
-      return (
-        broken(
-          table.unique.find((rule) => uniqueName(table, rule) === constraint),
-          values,
-        ) ?? error
-      );
+      return taken(write, (rule, table) => uniqueName(table, rule) === constraint) ?? error;
     case '23503':
       return new BrokenReference(
-        table.references.find((reference) => referenceName(table, reference) === constraint),
+        write?.table.references.find((reference) => referenceName(write.table, reference) === constraint),
         error,
       );
+    case '23502':
+    case '22003':
     case '22021':
-      return new InvalidParameterValue('A text must not contain the character U+0000.', { cause: error });
+    case '22P02':
+      return unfit(error);
     case '57P01':
     case '57P02':
     case '57P03':
+    case '53300':
     case 'ECONNREFUSED':
     case 'ECONNRESET':
+    case 'EPIPE':
     case 'ENOTFOUND':
+    case 'EAI_AGAIN':
     case 'ENOENT':
     case 'ETIMEDOUT':
-      return unavailable(`The database cannot be reached: ${error.message}`, error);
+      return unreachable(error);
     default:
       return error;
   }
 }
 
-function broken(rule: UniqueRule | undefined, values: Values): AlreadyExists | undefined {
-  return rule && new AlreadyExists(rule.columns.at(-1) ?? 'uuid', rule.taken(values));
+function taken(write: Write | undefined, is: (rule: UniqueRule, table: Table) => boolean): AlreadyExists | undefined {
+  if (write === undefined) return undefined;
+  const rule = write.table.unique.find((candidate) => is(candidate, write.table));
+  return rule && new AlreadyExists(rule.columns.at(-1) ?? 'uuid', rule.taken(write.values));
 }
 
-function unavailable(message: string, cause: Error): Unavailable {
-  return Object.assign(new Unavailable(message), { cause });
+function unfit(cause: Error): InvalidParameterValue {
+  return new InvalidParameterValue(`A value does not fit its column: ${cause.message}.`, { cause });
+}
+
+function unreachable(cause: Error): Unavailable {
+  return Object.assign(new Unavailable(`The database cannot be reached: ${cause.message}`), { cause });
 }
 
 /** 409: a row cannot be deleted while others refer to it. */
-export function inUse(table: Table, uuid: string | undefined): Conflict {
-  return new Conflict(`${table.label} ${uuid ?? ''} cannot be deleted while it is in use.`.replace('  ', ' '));
+export function inUse(table: Table, uuid: Stored | undefined): Conflict {
+  return new Conflict(`${table.label}${uuid ? ` ${uuid}` : ''} cannot be deleted while it is in use.`);
 }

@@ -5,6 +5,7 @@ import { type CompiledQuery, type Dialect, Kysely } from 'kysely';
 import { databaseTarget } from '../config/database-url.ts';
 import type { Logger } from '../hardware/contracts.ts';
 import { type Executor, SqlCollection } from './collection.ts';
+import { translate } from './errors.ts';
 import { migrate } from './migrations.ts';
 import { countByShard, leaseWork } from './queries.ts';
 import type { Database, DialectName } from './schema.ts';
@@ -35,7 +36,7 @@ export async function openStore(connection: string, options: { log?: Logger } = 
     await migrate(db, name, options.log);
   } catch (error) {
     await db.destroy();
-    throw error;
+    throw translate(error);
   }
   return makeStore(db, name);
 }
@@ -90,6 +91,8 @@ function makeStore(db: Kysely<Database>, dialect: DialectName): Store {
           };
           return scopes.run(scope, () => body(tablesOver(executor, statementsOf)));
         });
+      } catch (error) {
+        throw translate(error);
       } finally {
         scope.open = false;
       }

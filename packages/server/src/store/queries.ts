@@ -8,7 +8,6 @@ import type { workColumns } from '../model/resources.ts';
 import type { Executor } from './collection.ts';
 import { translate } from './errors.ts';
 import type { Database, DialectName } from './schema.ts';
-import { TABLES } from './tables.ts';
 
 /** Node counts by shard; nodes without one under null. */
 export async function countByShard(
@@ -51,6 +50,6 @@ async function run(executor: Executor, db: Kysely<Database>, query: ReturnType<t
   try {
     return (await executor.executeQuery(query.compile(db))).rows;
   } catch (error) {
-    throw translate(error, TABLES.work, {});
+    throw translate(error);
   }
 }

@@ -5,7 +5,7 @@
 import { type Compilable, type CompiledQuery, type Expression, type Kysely, type SqlBool, sql } from 'kysely';
 import type { Database, DialectName } from './schema.ts';
 import type { Condition } from './store.ts';
-import type { Stored, Table } from './tables.ts';
+import { defaultOf, type Stored, type Table } from './tables.ts';
 
 /** A parameter: PostgreSQL also takes arrays. */
 type Parameter = Stored | readonly Stored[];
@@ -32,12 +32,15 @@ export class Statements {
   readonly #compiled = new Map<string, CompiledQuery>();
   /** Columns in the order `insert` takes their values. */
   readonly insertColumns: readonly string[];
+  /** What a column of `insertColumns` holds when left out; undefined when it must be given. */
+  readonly insertDefaults: readonly (Stored | undefined)[];
 
   constructor(table: Table, db: Kysely<Database>, dialect: DialectName) {
     this.table = table;
     this.#db = db;
     this.#dialect = dialect;
     this.insertColumns = Object.keys(table.columns).filter((column) => column !== 'id');
+    this.insertDefaults = this.insertColumns.map((column) => defaultOf(table, column));
   }
 
   /** Inserts a row with a value for each of `insertColumns`; answers its `id`. */

@@ -125,7 +125,7 @@ export const TABLES = {
       { columns: ['resource_class'], present: true },
       { columns: ['owner'], present: true },
       { columns: ['lessee'], present: true },
-      { columns: ['shard'], present: true },
+      { columns: ['shard'] },
       { columns: ['instance_name'], present: true },
     ],
   }),
