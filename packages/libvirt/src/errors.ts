@@ -25,15 +25,18 @@ export class LibvirtError extends Error {
   readonly domain: number;
   /** Present when the daemon sent the error. */
   readonly remote: RemoteErrorDetails | undefined;
+  /** The call the daemon refused, by its name in the procedure table. */
+  readonly procedure: string | undefined;
 
   constructor(
     message: string,
-    options: { code: number; domain: number; remote?: RemoteErrorDetails; cause?: unknown },
+    options: { code: number; domain: number; remote?: RemoteErrorDetails; procedure?: string; cause?: unknown },
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = options.code;
     this.domain = options.domain;
     this.remote = options.remote;
+    this.procedure = options.procedure;
   }
 }
 

@@ -280,7 +280,7 @@ export class RpcClient {
       throw new LibvirtProtocolError(`reply to procedure ${packet.procedure} for a call of ${call.procedure}`);
     }
     this.#pending.delete(packet.serial);
-    const error = packet.status === PacketStatus.OK ? null : decodeRemoteError(packet.payload);
+    const error = packet.status === PacketStatus.OK ? null : decodeRemoteError(packet.payload, call.label);
     if (error !== null) this.#streams.delete(packet.serial);
     if (pending.abandoned === 'timed-out') this.#timedOut -= 1;
     if (pending.abandoned === 'no') {
@@ -336,7 +336,7 @@ export class RpcClient {
         return;
       default:
         this.#streams.delete(packet.serial);
-        stream.failed(decodeRemoteError(packet.payload) ?? new LibvirtProtocolError('stream failed'));
+        stream.failed(decodeRemoteError(packet.payload, 'stream') ?? new LibvirtProtocolError('stream failed'));
     }
   }
 
@@ -374,11 +374,11 @@ export class RpcClient {
 }
 
 /** The error a failed reply carries; null when its code says that nothing failed. @throws LibvirtProtocolError */
-function decodeRemoteError(payload: Buffer): LibvirtError | null {
+function decodeRemoteError(payload: Buffer, procedure: string): LibvirtError | null {
   const { code, domain, message, level, str1, str2, str3, int1, int2 } = decode(remoteError, payload);
   if (code === 0) return null;
   const remote: RemoteErrorDetails = { level, str1, str2, str3, int1, int2 };
-  return new LibvirtError(message ?? `libvirt error ${code}`, { code, domain, remote });
+  return new LibvirtError(message ?? `libvirt error ${code}`, { code, domain, remote, procedure });
 }
 
 function connectionLost(error: Error): LibvirtError {
