@@ -81,18 +81,27 @@ function makeStore(db: Kysely<Database>, dialect: DialectName): Store {
     async transaction<R>(body: (tables: Tables) => Promise<R>): Promise<R> {
       refuseInsideTransaction();
       const scope: Scope = { store: identity, open: true };
+      let bodyFailed = false;
       try {
-        return await db.transaction().execute((transaction) => {
+        return await db.transaction().execute(async (transaction) => {
           const executor: Executor = {
             async executeQuery(query: CompiledQuery) {
               if (!scope.open) throw new Error('The transaction has ended.');
               return await transaction.executeQuery(query);
             },
           };
-          return scopes.run(scope, () => body(tablesOver(executor, statementsOf)));
+          try {
+            return await scopes.run(scope, () => body(tablesOver(executor, statementsOf)));
+          } catch (error) {
+            bodyFailed = true;
+            throw error;
+          } finally {
+            scope.open = false;
+          }
         });
       } catch (error) {
-        throw translate(error);
+        // What the body throws is the caller's own; the rest is from begin and commit.
+        throw bodyFailed ? error : translate(error);
       } finally {
         scope.open = false;
       }
