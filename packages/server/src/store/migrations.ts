@@ -7,18 +7,52 @@
 
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Logger } from '../hardware/contracts.ts';
-import { createIndices, createTables, type Database, type DialectName } from './schema.ts';
+import { addColumn, createIndices, createTables, type Database, type DialectName } from './schema.ts';
+import type { Table } from './tables.ts';
 
 /** One step from the version before to `version`. Once released a migration never changes. */
 interface Migration {
   readonly version: number;
   readonly summary: string;
-  up(db: Kysely<Database>, dialect: DialectName): Promise<void>;
+  /** SQL both databases understand. */
+  readonly statements?: readonly string[];
+  /** Columns to add, as the model and `defaultOf` have them. */
+  readonly columns?: readonly { readonly table: Table; readonly column: string }[];
 }
 
-/** Version 1 is the first schema: tables with their unique rules and references. */
+/** An index as migration 2 made it. */
+const index = (table: string, column: string, condition = ''): string =>
+  `create index "${table}_${column}_index" on "${table}" ("${column}")${condition}`;
+const PRESENT_NODES = [
+  'reservation',
+  'conductor_affinity',
+  'chassis_uuid',
+  'allocation_uuid',
+  'parent_node',
+  'resource_class',
+  'owner',
+  'lessee',
+  'instance_name',
+];
+
+/**
+ * Version 1 is the first schema: tables with their unique rules and references. To add a column: name it in the model,
+ * then append a migration that lists it; the test of migrations fails until both are there.
+ */
 const MIGRATIONS: readonly Migration[] = [
-  { version: 2, summary: 'Indices for the filters of lists and for the conductor', up: (db) => createIndices(db) },
+  {
+    version: 2,
+    summary: 'Indices for the filters of lists and for the conductor',
+    statements: [
+      ...['provision_state', 'driver', 'shard'].map((column) => index('nodes', column)),
+      ...PRESENT_NODES.map((column) => index('nodes', column, ` where "${column}" is not null`)),
+      ...['ports', 'portgroups', 'node_history', 'volume_connectors'].map((table) => index(table, 'node_uuid')),
+      index('ports', 'portgroup_uuid', ' where "portgroup_uuid" is not null'),
+      index('allocations', 'node_uuid', ' where "node_uuid" is not null'),
+      index('work', 'lease_owner', ' where "lease_owner" is not null'),
+      index('work', 'run_after'),
+    ],
+  },
 ];
 
 /** The version of the schema that `createTables` and `createIndices` make. */
@@ -47,13 +81,17 @@ export async function migrate(db: Kysely<Database>, dialect: DialectName, log?: 
       );
     }
     if (version === 0) {
+      if (await hasTable(transaction, dialect, 'nodes')) {
+        throw new Error('The database holds the tables of another program; give this one a database of its own.');
+      }
       await createAll(transaction, dialect);
       log?.info({ version: SCHEMA_VERSION }, 'Made the database schema');
       return;
     }
     for (const migration of MIGRATIONS) {
       if (migration.version <= version) continue;
-      await migration.up(transaction, dialect);
+      for (const statement of migration.statements ?? []) await sql.raw(statement).execute(transaction);
+      for (const { table, column } of migration.columns ?? []) await addColumn(transaction, dialect, table, column);
       log?.info({ version: migration.version, summary: migration.summary }, 'Migrated the database');
     }
     await transaction.updateTable(VERSION_TABLE).set({ version: SCHEMA_VERSION }).execute();
@@ -72,11 +110,15 @@ async function createAll(db: Transaction<Database>, dialect: DialectName): Promi
 
 /** The version of the database; 0 when it is empty. */
 async function readVersion(db: Kysely<Database>, dialect: DialectName): Promise<number> {
-  const found =
-    dialect === 'sqlite'
-      ? await sql`select 1 from sqlite_master where type = 'table' and name = ${VERSION_TABLE}`.execute(db)
-      : await sql`select 1 where to_regclass(${VERSION_TABLE}) is not null`.execute(db);
-  if (found.rows.length === 0) return 0;
+  if (!(await hasTable(db, dialect, VERSION_TABLE))) return 0;
   const row = await db.selectFrom(VERSION_TABLE).select('version').executeTakeFirst();
   return Number(row?.version ?? 0);
+}
+
+async function hasTable(db: Kysely<Database>, dialect: DialectName, table: string): Promise<boolean> {
+  const found =
+    dialect === 'sqlite'
+      ? await sql`select 1 from sqlite_master where type = 'table' and name = ${table}`.execute(db)
+      : await sql`select 1 where to_regclass(${table}) is not null`.execute(db);
+  return found.rows.length > 0;
 }

@@ -2,7 +2,14 @@
 
 /** Makes the tables of `tables.ts` in a database. */
 
-import { type ColumnDataType, type CreateTableBuilder, type Kysely, type RawBuilder, sql } from 'kysely';
+import {
+  type ColumnBuilderCallback,
+  type ColumnDataType,
+  type CreateTableBuilder,
+  type Kysely,
+  type RawBuilder,
+  sql,
+} from 'kysely';
 import type { ColumnKind } from '../model/columns.ts';
 import { defaultOf, referenceName, type Stored, TABLES, type Table, uniqueName } from './tables.ts';
 
@@ -26,11 +33,7 @@ async function createTable(db: Kysely<Database>, dialect: DialectName, table: Ta
       );
       continue;
     }
-    const value = defaultOf(table, name);
-    statement = statement.addColumn(name, typeOf(kind, dialect), (column) => {
-      const definition = kind.endsWith('?') ? column : column.notNull();
-      return value === undefined || value === null ? definition : definition.defaultTo(value);
-    });
+    statement = statement.addColumn(name, typeOf(kind, dialect), definitionOf(table, name, kind));
   }
   for (const rule of table.unique)
     statement = statement.addUniqueConstraint(uniqueName(table, rule), [...rule.columns]);
@@ -45,6 +48,24 @@ async function createTable(db: Kysely<Database>, dialect: DialectName, table: Ta
   }
   // STRICT makes SQLite refuse values of the wrong type, as PostgreSQL does.
   await (dialect === 'sqlite' ? statement.modifyEnd(sql`strict`) : statement).execute();
+}
+
+/** Adds a column to a table that was made before the model had it. */
+export async function addColumn(db: Kysely<Database>, dialect: DialectName, table: Table, name: string): Promise<void> {
+  const kind = table.columns[name];
+  if (kind === undefined) throw new RangeError(`The table ${table.name} has no column "${name}".`);
+  await db.schema
+    .alterTable(table.name)
+    .addColumn(name, typeOf(kind, dialect), definitionOf(table, name, kind))
+    .execute();
+}
+
+function definitionOf(table: Table, name: string, kind: ColumnKind): ColumnBuilderCallback {
+  const value = defaultOf(table, name);
+  return (column) => {
+    const definition = kind.endsWith('?') ? column : column.notNull();
+    return value === undefined || value === null ? definition : definition.defaultTo(value);
+  };
 }
 
 /** Makes the indices. */

@@ -19,6 +19,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import { messageOf } from '../errors.ts';
 
 /** Statements kept prepared; the least recently used goes first. */
 const STATEMENTS = 500;
@@ -73,7 +74,7 @@ class SqliteDriver implements Driver {
       database.exec('pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = memory');
     } catch (error) {
       database.close();
-      throw error;
+      throw new Error(`Cannot open the database ${this.#file}: ${messageOf(error)}`, { cause: error });
     }
     this.#database = database;
     this.#connection = new SqliteConnection(database);
