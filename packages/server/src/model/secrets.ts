@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * The one rule of what is secret, for the API's answers, the nodes' history, notifications and logs: values are masked
+ * by the name of their key and by what they look like.
+ */
+
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
+
+/** What stands in place of a secret. */
+export const MASK = '******';
+
+/** A key is secret when its lower-cased name contains one of these (the list of OpenStack's strutils, and `secureon`). */
+const SECRET_PARTS = [
+  'password',
+  'adminpass',
+  'admin_pass',
+  'new_pass',
+  'passphrase',
+  'secret',
+  'sys_pswd',
+  'token',
+  'configdrive',
+  'encrypted_key',
+  'private_key',
+  'fernetkey',
+  'sslkey',
+  'rabbitcookie',
+  'cephclientkey',
+  'cephadminkey',
+  'cephmonkey',
+  'cephrgwkey',
+  'cephmdskey',
+  'cephclusterfsid',
+  'redispassword',
+  'horizonsecret',
+  'keystonecredential',
+  'migrationsshkey',
+  'pcsdpassword',
+  'snmpdreadonlyuserpassword',
+  'secureon',
+];
+
+const SECRET_NAME = new RegExp(SECRET_PARTS.join('|'), 'i');
+/** A secret inside a text: `--password x`, `password=x`, `"password": "x"`, `'auth_token': 'x'`. */
+const SECRET_IN_TEXT = new RegExp(
+  `((?:--?)?["']?[\\w.-]{0,64}?(?:${SECRET_PARTS.join('|')}|passwd)[\\w.-]{0,64}["']?\\s{0,8}(?:[=:]|\\s)\\s{0,8})("[^"]*"|'[^']*'|[^\\s,;&"'}\\])]+)`,
+  'gi',
+);
+/** Credentials in a URL: `scheme://user:password@host`. */
+const SECRET_IN_URL = /(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,256}:)[^\s/@]{1,1024}(@)/gi;
+
+/** Keys that are secret besides the general ones, by where they stand. */
+export const DRIVER_INFO_SECRETS: ReadonlySet<string> = new Set(['snmp_auth_key', 'snmp_priv_key']);
+export const INSTANCE_INFO_SECRETS: ReadonlySet<string> = new Set(['image_url']);
+
+const NONE: ReadonlySet<string> = new Set();
+const names = new Map<string, boolean>();
+
+/** Tells whether values under this key are secret. */
+export function isSecretName(name: string): boolean {
+  let secret = names.get(name);
+  if (secret === undefined) {
+    secret = SECRET_NAME.test(name);
+    if (names.size < 4096 && name.length < 256) names.set(name, secret);
+  }
+  return secret;
+}
+
+/** A copy of a value with the secrets in it masked, at any depth. `extra` adds key names (exact) at any depth; empty values of those stay. */
+export function maskSecrets(value: Json, extra: ReadonlySet<string> = NONE): Json {
+  if (typeof value === 'string') return maskText(value);
+  if (Array.isArray(value)) return value.map((item) => maskSecrets(item, extra));
+  return isJsonObject(value) ? maskObject(value, extra) : value;
+}
+
+/** `maskSecrets` of an object. */
+export function maskObject(value: JsonObject, extra: ReadonlySet<string> = NONE): JsonObject {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      isSecretName(key) || (extra.has(key) && item !== null && item !== '') ? MASK : maskSecrets(item, extra),
+    ]),
+  );
+}
+
+/** Masks what looks like a secret inside a text such as a command line, a URL or a device's answer. */
+export function maskText(text: string): string {
+  let masked = text;
+  if (text.includes('://') && text.includes('@')) masked = masked.replace(SECRET_IN_URL, `$1${MASK}$2`);
+  if (LOOKS_SECRET.test(text)) masked = masked.replace(SECRET_IN_TEXT, maskAssignment);
+  return masked;
+}
+
+function maskAssignment(whole: string, name: string, value: string): string {
+  const assigned = /[=:]\s*$/.test(name) || /(^|\s)--?["']?[\w.-]+["']?\s+$/.test(name);
+  if (!assigned) return whole;
+  const quote = value.startsWith('"') || value.startsWith("'") ? value.slice(0, 1) : '';
+  return `${name}${quote}${MASK}${quote}`;
+}
+
+const LOOKS_SECRET = new RegExp(`${SECRET_PARTS.join('|')}|passwd`, 'i');
+const RAW_HINT = new RegExp(`${SECRET_PARTS.join('|')}|passwd|snmp_auth_key|snmp_priv_key|image_url|://[^"]*@`, 'i');
+
+/** `maskSecrets` from JSON text to JSON text; text without anything that might be secret comes back as it is. */
+export function maskJson(text: string, extra: ReadonlySet<string> = NONE): string {
+  return RAW_HINT.test(text) ? JSON.stringify(maskSecrets(JSON.parse(text) as Json, extra)) : text;
+}
