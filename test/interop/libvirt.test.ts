@@ -344,6 +344,43 @@ describe('the libvirt client with a real libvirtd', { skip }, () => {
   });
 });
 
+describe('a real libvirtd that fails', { skip }, () => {
+  let libvirtd: Libvirtd;
+  before(async () => {
+    libvirtd = await startLibvirtd();
+  });
+  after(() => libvirtd?.stop());
+
+  it('is noticed when it hangs, and serves a new connection when it goes on', async () => {
+    const connection = await connect(libvirtd.testUri, { keepAlive: { intervalMs: 50, count: 3 } });
+    const lost = once(connection, 'close');
+    process.kill(libvirtd.pid, 'SIGSTOP');
+    const call = connection.getHostname();
+    const [reason] = await lost;
+    assert.match(String(reason), /silent for .* \(keepalive\)/);
+    await assert.rejects(call, { name: 'LibvirtConnectionError' });
+    await assert.rejects(connect(libvirtd.testUri, { timeoutMs: 200 }), { name: 'LibvirtTimeoutError' });
+    process.kill(libvirtd.pid, 'SIGCONT');
+    const again = await connect(libvirtd.testUri);
+    assert.equal(await again.getType(), 'TEST');
+    await again.close();
+  });
+
+  it('is noticed when it dies in the middle of a start', async () => {
+    const connection = await connect(libvirtd.uri);
+    const domain = await libvirtd.defineGuest(connection, { name: 'guest', macs: ['52:54:00:00:00:01'] });
+    const lost = once(connection, 'close');
+    const start = connection.create(domain);
+    const started = connection.getState(domain);
+    await started;
+    process.kill(libvirtd.pid, 'SIGKILL');
+    await assert.rejects(start, { name: 'LibvirtConnectionError' });
+    await lost;
+    assert.equal(connection.closed, true);
+    await assert.rejects(connection.getState(domain), { name: 'LibvirtConnectionError' });
+  });
+});
+
 describe('SASL on a Unix socket with a real libvirtd', { skip }, () => {
   let libvirtd: Libvirtd;
   before(async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,6 +101,7 @@ async function start(root: string, options: LibvirtdOptions): Promise<Libvirtd> 
   if (options.tcp === true || options.unixSasl !== undefined) await addSaslUser(join(root, 'sasl'));
 
   const daemon = await startDaemon(root, tcpPort !== undefined || tlsPort !== undefined);
+  const namespace = await ownNamespace(daemon);
   const socket = join(root, 'run', 'libvirt', 'libvirt-sock');
   const uri = `qemu+unix:///system?socket=${socket}`;
   const virshAt = async (target: string, ...args: string[]) => {
@@ -126,7 +127,7 @@ async function start(root: string, options: LibvirtdOptions): Promise<Libvirtd> 
     },
     stop: async () => {
       await stopDaemon(daemon.process);
-      await killGuests(root);
+      await killGuests(namespace);
       await rm(root, { recursive: true, force: true });
     },
   };
@@ -218,6 +219,17 @@ async function startDaemon(root: string, listen: boolean): Promise<Daemon> {
   return { process, output: () => output };
 }
 
+/** Waits until the child has left our mount namespace, and names its new one. */
+async function ownNamespace(daemon: Daemon): Promise<string> {
+  const ours = await mountNamespace('self');
+  while (daemon.process.exitCode === null) {
+    const namespace = await mountNamespace(daemon.process.pid ?? 0);
+    if (namespace !== '' && namespace !== ours) return namespace;
+    await sleep(5);
+  }
+  throw new Error(`no mount namespace of its own for libvirtd: ${daemon.output()}`);
+}
+
 /** The first look at QEMU's abilities takes the daemon some seconds: that is part of starting. */
 async function untilReady(libvirtd: Libvirtd, daemon: Daemon, sasl: boolean): Promise<void> {
   const deadline = performance.now() + 60_000;
@@ -247,19 +259,24 @@ async function stopDaemon(process: ChildProcess): Promise<void> {
   clearTimeout(force);
 }
 
-/** Guests outlive their daemon. Their pid files say which processes are ours. */
-async function killGuests(root: string): Promise<void> {
-  const folder = join(root, 'run', 'libvirt', 'qemu');
-  const files = await readdir(folder).catch(() => []);
-  for (const file of files.filter((name) => name.endsWith('.pid'))) {
-    const pid = Number(await readFile(join(folder, file), 'utf8').catch(() => '0'));
-    if (!Number.isInteger(pid) || pid < 2) continue;
+/**
+ * Guests outlive their daemon. Whatever runs in the daemon's mount namespace is its offspring, and the namespace is nobody else's:
+ * so its processes are found even when the daemon died before it could write their ids down.
+ */
+async function killGuests(namespace: string): Promise<void> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    if ((await mountNamespace(pid)) !== namespace) continue;
     try {
-      process.kill(pid, 'SIGKILL');
+      process.kill(Number(pid), 'SIGKILL');
     } catch {
       // It is gone already.
     }
   }
+}
+
+/** The kernel's name of a process's mount namespace; empty when the process is gone. */
+async function mountNamespace(pid: number | string): Promise<string> {
+  return await readlink(`/proc/${pid}/ns/mnt`).catch(() => '');
 }
 
 /** A port of the loopback interface that is free now. */
