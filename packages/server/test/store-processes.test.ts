@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { openStore } from '../src/store/open.ts';
 import { execute } from './support/raw-database.ts';
 import { describeDatabases, LASTING } from './support/stores.ts';
 
-const PROGRAM = join(import.meta.dirname, 'support', 'store-process.ts');
+const PROGRAM = fileURLToPath(import.meta.resolve('./support/store-process.ts'));
 
 function start(t: TestContext, mode: string, url: string): ChildProcessByStdio<null, Readable, Readable> {
   const child = spawn(process.execPath, [PROGRAM, mode, url], { stdio: ['ignore', 'pipe', 'pipe'] });

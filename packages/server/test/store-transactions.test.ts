@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import type { Logger } from '../src/hardware/contracts.ts';
 import { timestamp } from '../src/model/columns.ts';
+import { openStore } from '../src/store/open.ts';
 import type { Store, Tables } from '../src/store/store.ts';
 import { ALL, describeDatabases } from './support/stores.ts';
 
@@ -115,6 +117,34 @@ describeDatabases('Transactions and leases', ALL, (databases) => {
       return { counting };
     });
     assert.equal(typeof (await later.counting), 'number');
+  });
+
+  test('a transaction that stays open for long is logged', async () => {
+    const warnings: object[] = [];
+    const silent = () => undefined;
+    const log: Logger = {
+      debug: silent,
+      info: silent,
+      error: silent,
+      warn: (fields) => void warnings.push(fields),
+      child: () => log,
+    };
+    const slow = await openStore(await databases.url(), { log });
+    const clock = performance.now;
+    let ahead = 0;
+    performance.now = () => clock.call(performance) + ahead;
+    try {
+      await slow.transaction((tables) => tables.nodes.count());
+      assert.deepEqual(warnings, []);
+      await slow.transaction(async (tables) => {
+        ahead = 5000;
+        return await tables.nodes.count();
+      });
+    } finally {
+      performance.now = clock;
+      await slow.close();
+    }
+    assert.equal(warnings.length, 1);
   });
 
   test('due work is leased once, oldest first, and again when the lease has ended', async () => {

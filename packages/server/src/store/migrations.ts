@@ -71,7 +71,10 @@ export async function migrate(db: Kysely<Database>, dialect: DialectName, log?: 
   if ((await readVersion(db, dialect)) === SCHEMA_VERSION) return;
   await db.transaction().execute(async (transaction) => {
     // SQLite transactions begin with the write lock, so only PostgreSQL needs one here.
-    if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(POSTGRES_LOCK)})`.execute(transaction);
+    if (dialect === 'postgres') {
+      await sql`set local statement_timeout = 0`.execute(transaction);
+      await sql`select pg_advisory_xact_lock(${sql.lit(POSTGRES_LOCK)})`.execute(transaction);
+    }
     const version = await readVersion(transaction, dialect);
     if (version === SCHEMA_VERSION) return;
     if (version > SCHEMA_VERSION) {

@@ -19,6 +19,9 @@ interface Scope {
   open: boolean;
 }
 
+/** Transactions open for longer than this are logged: they hold up all writers (SQLite) or those of their rows, ms. */
+const LONG = 1000;
+
 const scopes = new AsyncLocalStorage<Scope>();
 
 /**
@@ -38,7 +41,7 @@ export async function openStore(connection: string, options: { log?: Logger } = 
     await db.destroy();
     throw translate(error);
   }
-  return makeStore(db, name);
+  return makeStore(db, name, options.log);
 }
 
 async function dialectOf(target: ReturnType<typeof databaseTarget>, log: Logger | undefined): Promise<Dialect> {
@@ -50,7 +53,7 @@ async function dialectOf(target: ReturnType<typeof databaseTarget>, log: Logger 
   return await postgresDialect(target.url, log);
 }
 
-function makeStore(db: Kysely<Database>, dialect: DialectName): Store {
+function makeStore(db: Kysely<Database>, dialect: DialectName, log: Logger | undefined): Store {
   const statements = new Map(
     Object.values<Table>(TABLES).map((table) => [table, new Statements(table, db, dialect)] as const),
   );
@@ -82,6 +85,7 @@ function makeStore(db: Kysely<Database>, dialect: DialectName): Store {
       refuseInsideTransaction();
       const scope: Scope = { store: identity, open: true };
       let bodyFailed = false;
+      let begun = performance.now();
       try {
         return await db.transaction().execute(async (transaction) => {
           const executor: Executor = {
@@ -90,6 +94,7 @@ function makeStore(db: Kysely<Database>, dialect: DialectName): Store {
               return await transaction.executeQuery(query);
             },
           };
+          begun = performance.now();
           try {
             return await scopes.run(scope, () => body(tablesOver(executor, statementsOf)));
           } catch (error) {
@@ -104,6 +109,8 @@ function makeStore(db: Kysely<Database>, dialect: DialectName): Store {
         throw bodyFailed ? error : translate(error);
       } finally {
         scope.open = false;
+        const duration = Math.round(performance.now() - begun);
+        if (duration > LONG) log?.warn({ duration_ms: duration }, 'A database transaction made others wait');
       }
     },
     countByShard: () => countByShard(root, db),

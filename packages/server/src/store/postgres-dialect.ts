@@ -7,6 +7,10 @@ import type { Logger } from '../hardware/contracts.ts';
 const CONNECTIONS = 10;
 /** How long to wait for a connection, ms. */
 const CONNECT_TIMEOUT = 10_000;
+/** How long a statement may take, ms; migrations are exempt. */
+const STATEMENT_TIMEOUT = 60_000;
+/** How long a transaction may sit still before the server ends it with its locks, ms. */
+const IDLE_TIMEOUT = 60_000;
 /** The type `int8` in pg_type. */
 const INT8 = 20;
 
@@ -17,6 +21,9 @@ export async function postgresDialect(url: string, log?: Logger): Promise<Dialec
     connectionString: url,
     max: CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
+    statement_timeout: STATEMENT_TIMEOUT,
+    idle_in_transaction_session_timeout: IDLE_TIMEOUT,
+    keepAlive: true,
     application_name: 'wrought',
     types: {
       getTypeParser: ((oid: number, format: 'text' | 'binary') =>

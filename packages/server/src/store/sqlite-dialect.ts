@@ -24,7 +24,17 @@ import { messageOf } from '../errors.ts';
 /** Statements kept prepared; the least recently used goes first. */
 const STATEMENTS = 500;
 /** How long a statement waits for another process's write, ms. */
-const BUSY_TIMEOUT = 10_000;
+const BUSY_TIMEOUT = 5_000;
+
+/**
+ * With WAL, `normal` syncs at checkpoints: a crash of the process loses nothing, one of the machine perhaps the last
+ * moments, and neither harms the file. The page cache is in KiB (negative) and grows only as it is used.
+ */
+const PRAGMAS = `
+  pragma synchronous = normal;
+  pragma foreign_keys = on;
+  pragma temp_store = memory;
+  pragma cache_size = -32768;`;
 
 /**
  * SQLite through one connection. Kysely hands it to one user at a time (`supportsMultipleConnections` is false in its
@@ -71,7 +81,7 @@ class SqliteDriver implements Driver {
     const database = new DatabaseSync(this.#file, { timeout: BUSY_TIMEOUT });
     try {
       await enterWal(database);
-      database.exec('pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = memory');
+      database.exec(PRAGMAS);
     } catch (error) {
       database.close();
       throw new Error(`Cannot open the database ${this.#file}: ${messageOf(error)}`, { cause: error });

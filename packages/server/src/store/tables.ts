@@ -41,7 +41,7 @@ export interface Reference {
 }
 
 /** An index beside those the unique rules bring. `present` leaves rows out whose first column is null. */
-export interface Index {
+interface Index {
   readonly columns: readonly string[];
   readonly present?: boolean;
 }
