@@ -17,6 +17,7 @@ import type {
   Interfaces,
   NodeHardware,
   PowerInterface,
+  PropertyTable,
   Task,
   VendorInterface,
 } from './contracts.ts';
@@ -195,14 +196,18 @@ export class HardwareRegistry {
    * @throws DriverNotFound
    */
   properties(driver: string): Record<string, string> {
+    return Object.fromEntries(
+      Object.entries(this.propertyTable(driver)).map(([name, { description, required }]) => [
+        name,
+        `${description} ${required === true ? 'Required.' : 'Optional.'}`,
+      ]),
+    );
+  }
+
+  /** What the driver's default interfaces take, as they declare it. @throws DriverNotFound */
+  propertyTable(driver: string): PropertyTable {
     const hardware = this.#defaultHardware(driver);
-    const properties: Record<string, string> = {};
-    for (const kind of INTERFACE_TYPES) {
-      for (const [name, entry] of Object.entries(hardware[kind]?.properties ?? {})) {
-        properties[name] = `${entry.description} ${entry.required === true ? 'Required.' : 'Optional.'}`;
-      }
-    }
-    return properties;
+    return Object.assign({}, ...INTERFACE_TYPES.map((kind) => hardware[kind]?.properties ?? {}));
   }
 
   /**
