@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Unavailable } from '../src/errors.ts';
 import { openStore } from '../src/store/open.ts';
 import { execute } from './support/raw-database.ts';
 import { describeDatabases, LASTING } from './support/stores.ts';
@@ -74,6 +75,30 @@ describeDatabases('Several processes', LASTING, (databases) => {
       [],
     );
     assert.deepEqual(works, nodes);
+  });
+});
+
+describeDatabases('A lost connection', ['PostgreSQL'], (databases) => {
+  test('is replaced, and what it held is given up', async () => {
+    const url = await databases.url();
+    const store = await openStore(url);
+    const { uuid } = await store.nodes.insert({ driver: 'x' });
+    const drop = () =>
+      execute(url, 'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $$wrought$$');
+    const interrupted = store.transaction(async (tables) => {
+      await tables.nodes.update(uuid, { fault: 'inside' });
+      await drop();
+      await tables.nodes.update(uuid, { fault: 'never' });
+    });
+    await assert.rejects(interrupted, { status: 503 });
+    assert.equal((await store.nodes.find('uuid', uuid))?.fault, null);
+    await drop();
+    for (;;) {
+      const outcome = await store.nodes.count().catch((error: unknown) => error);
+      if (outcome === 1) break;
+      assert.ok(outcome instanceof Unavailable, String(outcome));
+    }
+    await store.close();
   });
 });
 

@@ -55,6 +55,42 @@ describeDatabases('Transactions and leases', ALL, (databases) => {
     assert.equal(await store.nodes.find('name', 'twice'), undefined);
   });
 
+  test('a body that catches the error of a statement does not save its transaction', async () => {
+    const { uuid } = await node();
+    await node();
+    const failing = store.transaction(async (tables) => {
+      await tables.nodes.update(uuid, { fault: 'inside' });
+      await assert.rejects(tables.ports.insert({ node_uuid: 'nowhere', address: 'm' }), {
+        status: 400,
+        message: 'Node nowhere could not be found.',
+      });
+      await assert.rejects(tables.nodes.count(), /earlier statement/);
+    });
+    await assert.rejects(failing, /earlier statement/);
+    assert.equal((await store.nodes.find('uuid', uuid))?.fault, null);
+  });
+
+  test('statements of one transaction may be started together, and are part of it even when not waited for', async () => {
+    const warnings: Error[] = [];
+    const collect = (warning: Error) => void warnings.push(warning);
+    process.on('warning', collect);
+    const { uuid } = await node();
+    const other = await node();
+    await store.transaction(async (tables) => {
+      await Promise.all(['a', 'b', 'c'].map((event) => tables.history.insert({ node_uuid: uuid, event })));
+      tables.nodes.update(other.uuid, { fault: 'late' }).catch(assert.fail);
+    });
+    const events = await store.history.list({ where: [{ column: 'node_uuid', op: '=', value: uuid }] });
+    assert.deepEqual(
+      events.map((row) => row.event),
+      ['a', 'b', 'c'],
+    );
+    assert.equal((await store.nodes.find('uuid', other.uuid))?.fault, 'late');
+    await turns(2);
+    process.off('warning', collect);
+    assert.deepEqual(warnings, []);
+  });
+
   test('a statement of others does not slip into an open transaction', async () => {
     const { uuid } = await node();
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();

@@ -12,6 +12,8 @@ import { type Stored, TABLES, type Table } from './tables.ts';
 /** What runs statements: the database, or one open transaction of it. */
 export interface Executor {
   executeQuery(query: CompiledQuery): Promise<QueryResult<unknown>>;
+  /** Runs a query that finds out why a statement failed, where `executeQuery` would refuse after a failure. */
+  diagnose?(query: CompiledQuery): Promise<QueryResult<unknown>>;
 }
 
 type Values = Record<string, Stored>;
@@ -146,7 +148,9 @@ export class SqlCollection<T extends Columns> implements Collection<T> {
 
   async #exists(table: string, uuid: string): Promise<boolean> {
     const query = this.#statements.exists(table, uuid);
-    return (await this.#executor.executeQuery(query)).rows.length > 0;
+    const executor = this.#executor;
+    const { rows } = await (executor.diagnose?.(query) ?? executor.executeQuery(query));
+    return rows.length > 0;
   }
 }
 

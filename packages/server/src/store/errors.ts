@@ -37,7 +37,8 @@ export function translate(error: unknown, write?: Write): unknown {
 }
 
 /** What `pg` says, without a code, when a connection breaks or none can be had in time. */
-const LOST = /^(Connection terminated|timeout exceeded when trying to connect|timeout expired)/;
+const LOST =
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired)/;
 
 /** Extended result codes: https://www.sqlite.org/rescode.html */
 function fromSqlite(error: Error, code: number, write: Write | undefined): unknown {

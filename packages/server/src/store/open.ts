@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { type CompiledQuery, type Dialect, Kysely } from 'kysely';
 import { databaseTarget } from '../config/database-url.ts';
 import type { Logger } from '../hardware/contracts.ts';
@@ -12,17 +11,7 @@ import type { Database, DialectName } from './schema.ts';
 import { Statements } from './statements.ts';
 import type { Store, Tables } from './store.ts';
 import { TABLES, type Table } from './tables.ts';
-
-/** Marks the code that runs inside a transaction of a store. */
-interface Scope {
-  readonly store: object;
-  open: boolean;
-}
-
-/** Transactions open for longer than this are logged: they hold up all writers (SQLite) or those of their rows, ms. */
-const LONG = 1000;
-
-const scopes = new AsyncLocalStorage<Scope>();
+import { refuseInTransaction, runTransaction } from './transaction.ts';
 
 /**
  * Opens the database and brings its schema up to date.
@@ -62,18 +51,9 @@ function makeStore(db: Kysely<Database>, dialect: DialectName, log: Logger | und
     if (found === undefined) throw new Error(`There is no table ${table.name}.`);
     return found;
   };
-  const identity = {};
-
-  function refuseInsideTransaction(): void {
-    const scope = scopes.getStore();
-    if (scope?.store === identity && scope.open) {
-      throw new Error('Inside a transaction use the tables it hands to its body, not those of the store.');
-    }
-  }
-
   const root: Executor = {
     async executeQuery(query: CompiledQuery) {
-      refuseInsideTransaction();
+      refuseInTransaction(db);
       return await db.executeQuery(query);
     },
   };
@@ -81,38 +61,7 @@ function makeStore(db: Kysely<Database>, dialect: DialectName, log: Logger | und
   return {
     ...tablesOver(root, statementsOf),
     dialect,
-    async transaction<R>(body: (tables: Tables) => Promise<R>): Promise<R> {
-      refuseInsideTransaction();
-      const scope: Scope = { store: identity, open: true };
-      let bodyFailed = false;
-      let begun = performance.now();
-      try {
-        return await db.transaction().execute(async (transaction) => {
-          const executor: Executor = {
-            async executeQuery(query: CompiledQuery) {
-              if (!scope.open) throw new Error('The transaction has ended.');
-              return await transaction.executeQuery(query);
-            },
-          };
-          begun = performance.now();
-          try {
-            return await scopes.run(scope, () => body(tablesOver(executor, statementsOf)));
-          } catch (error) {
-            bodyFailed = true;
-            throw error;
-          } finally {
-            scope.open = false;
-          }
-        });
-      } catch (error) {
-        // What the body throws is the caller's own; the rest is from begin and commit.
-        throw bodyFailed ? error : translate(error);
-      } finally {
-        scope.open = false;
-        const duration = Math.round(performance.now() - begun);
-        if (duration > LONG) log?.warn({ duration_ms: duration }, 'A database transaction made others wait');
-      }
-    },
+    transaction: (body) => runTransaction(db, (executor) => body(tablesOver(executor, statementsOf)), log),
     countByShard: () => countByShard(root, db),
     leaseWork: (owner, leaseSeconds, limit) => leaseWork(root, db, dialect, { owner, leaseSeconds, limit }),
     close: () => db.destroy(),

@@ -30,7 +30,11 @@ export async function postgresDialect(url: string, log?: Logger): Promise<Dialec
         oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
     },
   });
-  // An idle connection the server closes (restart, failover) is replaced by the pool; without a listener it would throw.
+  // A connection the server closes (restart, failover) emits an error, which without a listener would end the process: the
+  // pool listens to idle ones and passes it on, those inside a transaction need their own. The pool replaces either.
   pool.on('error', (error) => log?.warn({ err: error }, 'Lost an idle database connection'));
+  pool.on('connect', (client) => {
+    client.on('error', (error) => log?.debug({ err: error }, 'Lost a database connection'));
+  });
   return new PostgresDialect({ pool });
 }

@@ -89,7 +89,11 @@ export interface Tables {
 /** The database. `openStore` (open.ts) makes one from a connection URL and brings its schema up to date. */
 export interface Store extends Tables {
   readonly dialect: 'sqlite' | 'postgres';
-  /** Runs `body` in one transaction, rolled back when it throws. Not nestable: use the given tables inside. */
+  /**
+   * Runs `body` in one transaction, rolled back when it throws. Not nestable: use the given tables inside, the store's own
+   * throw there. A failed statement rolls the transaction back even if `body` catches its error. Do not wait for anything
+   * but the database inside: with SQLite everyone else waits too.
+   */
   transaction<R>(body: (tables: Tables) => Promise<R>): Promise<R>;
   /** Node counts by shard name; nodes without one are counted under null. */
   countByShard(): Promise<{ shard: string | null; count: number }[]>;
