@@ -131,6 +131,11 @@ describeDatabases('The store', ALL, (databases) => {
       store.volumeConnectors.insert({ node_uuid: other.uuid, type: 'iqn', connector_id: 'c' }),
       taken('connector_id', /type iqn and connector ID c/),
     );
+    const connector = await store.volumeConnectors.insert({ node_uuid: uuid, type: 'iqn', connector_id: 'd' });
+    await assert.rejects(
+      store.volumeConnectors.update(connector.uuid, { connector_id: 'c' }),
+      taken('connector_id', /this type and connector ID c/),
+    );
     await store.work.insert({ node_uuid: uuid, workflow: 'w', step: 's' });
     await assert.rejects(
       store.work.insert({ node_uuid: uuid, workflow: 'w', step: 's' }),

@@ -190,7 +190,9 @@ export const TABLES = {
       {
         columns: ['type', 'connector_id'],
         taken: ({ type, connector_id }) =>
-          `A volume connector with type ${type} and connector ID ${connector_id} already exists.`,
+          `A volume connector with ${
+            type === undefined ? 'this type' : `type ${type}`
+          } and connector ID ${connector_id ?? 'of this one'} already exists.`,
       },
     ],
     references: [OF_NODE],

@@ -28,11 +28,12 @@ export function describeDatabases(
 ): void {
   for (const name of names) {
     describe(`${title}: ${name}`, { skip: name === 'PostgreSQL' && missingPostgres() }, () => {
-      const directory = mkdtempSync(join(tmpdir(), 'wrought-store-'));
+      let directory = '';
       const stores: Store[] = [];
       let server: PostgresServer | undefined;
       let count = 0;
       before(async () => {
+        directory = mkdtempSync(join(tmpdir(), 'wrought-store-'));
         if (name === 'PostgreSQL') server = await startPostgres();
       });
       after(async () => {
