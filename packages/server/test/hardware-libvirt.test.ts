@@ -435,6 +435,9 @@ test('a change of power that a hypervisor tells of reaches those who watch, for 
   const { hypervisor, power, task } = setup();
   const vm = hypervisor.add('vm', [MAC]);
   const heard: string[] = [];
+  const stopBad = power.watchPowerStates?.(() => {
+    throw new Error('a bug of the listener');
+  });
   const stop = power.watchPowerStates?.((node, state) => heard.push(`${node} ${state}`));
   const one = task();
   hypervisor.emit(vm, 'started');
@@ -444,6 +447,7 @@ test('a change of power that a hypervisor tells of reaches those who watch, for 
   hypervisor.emit(vm, 'stopped', 3);
   hypervisor.emit(vm, 'stopped', 1);
   stop?.();
+  stopBad?.();
   hypervisor.emit(vm, 'started');
   assert.deepEqual(heard, [`${one.node.uuid} power on`, `${one.node.uuid} power off`]);
 });

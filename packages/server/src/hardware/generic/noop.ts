@@ -61,7 +61,7 @@ export const noopBoot: BootInterface = {
 };
 
 /** The core deploy step of interfaces that have nothing to write. */
-export const emptyDeployStep: StepDeclaration = { step: 'deploy', kinds: ['deploy'], priority: 100, run: nothing };
+const emptyDeployStep: StepDeclaration = { step: 'deploy', kinds: ['deploy'], priority: 100, run: nothing };
 
 /** The machine is installed by other means: a node goes through deploying and deleting without being touched. */
 export const noopDeploy: DeployInterface = {

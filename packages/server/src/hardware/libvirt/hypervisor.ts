@@ -79,9 +79,7 @@ export class Hypervisors {
         connect: this.#connect,
         log: this.#log.child({ hypervisor: uri }),
         times: this.#times,
-        onPower: (node, state) => {
-          for (const listener of this.#listeners) listener(node, state);
-        },
+        onPower: (node, state) => this.#tell(node, state),
         onIdle: () => this.#hypervisors.delete(key),
       });
       this.#hypervisors.set(key, hypervisor);
@@ -93,6 +91,17 @@ export class Hypervisors {
   watch(listener: PowerListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** A listener's failure is not the connection's, nor the next listener's. */
+  #tell(node: string, state: PowerState): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(node, state);
+      } catch (error) {
+        this.#log.error({ err: error, node, power_state: state }, 'a listener for power changes failed');
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -210,7 +219,9 @@ export class Hypervisor {
       this.#failures += 1;
       const at = performance.now();
       this.#failure = { error, at, until: at + holdOff };
-      this.#around.log.warn({ err: error, failures: this.#failures }, 'the hypervisor cannot be reached');
+      if (!this.#closing.signal.aborted) {
+        this.#around.log.warn({ err: error, failures: this.#failures }, 'the hypervisor cannot be reached');
+      }
       throw error;
     }
   }

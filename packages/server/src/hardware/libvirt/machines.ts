@@ -77,7 +77,7 @@ export class Machines {
         results.set(task.node.uuid, asError(error));
       }
     }
-    const signal = AbortSignal.any(tasks.map((task) => task.signal));
+    const signal = commonSignal(tasks);
     await Promise.all(
       [...groups].map(async ([hypervisor, members]) => {
         let found: Map<string, T | Error> | undefined;
@@ -96,6 +96,11 @@ export class Machines {
     );
     return results;
   }
+}
+
+/** Aborted when one of the tasks is. */
+export function commonSignal(tasks: readonly Pick<Task, 'signal'>[]): AbortSignal {
+  return AbortSignal.any([...new Set(tasks.map(({ signal }) => signal))]);
 }
 
 /** A node of a group. */

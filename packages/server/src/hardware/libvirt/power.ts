@@ -7,7 +7,7 @@ import type { PowerInterface, PowerReading, PowerState, PowerTarget, Task } from
 import { finishBootOnce } from './boot-once.ts';
 import { LIBVIRT_PROPERTIES } from './driver-info.ts';
 import type { Hypervisors } from './hypervisor.ts';
-import { chooseDomain, type Machine, type Machines } from './machines.ts';
+import { chooseDomain, commonSignal, type Machine, type Machines } from './machines.ts';
 
 const TARGETS: readonly PowerTarget[] = ['power on', 'power off', 'rebooting', 'soft rebooting', 'soft power off'];
 
@@ -40,7 +40,7 @@ export function libvirtPower(hypervisors: Hypervisors, machines: Machines): Powe
     /** One round trip for each hypervisor, and a second where a node's domain is not known yet. */
     getPowerStates: (tasks) =>
       machines.group<PowerReading>(tasks, 'reading the power state', async (members, hypervisor, connection) => {
-        const signal = AbortSignal.any(members.map(({ task }) => task.signal));
+        const signal = commonSignal(members.map(({ task }) => task));
         const states = await connection.getAllStates({ signal });
         const known = (uuid: string) => states.get(hypervisor.knownDomain(uuid) ?? '');
         const unknown = members.filter(({ task }) => known(task.node.uuid) === undefined);
