@@ -34,7 +34,7 @@ export function makeNode(values: Partial<NodeRecord> = {}): NodeRecord {
   return node as unknown as NodeRecord;
 }
 
-export function makePort(node: NodeRecord, address: string): PortRecord {
+function makePort(node: NodeRecord, address: string): PortRecord {
   return { uuid: randomUUID(), node_uuid: node.uuid, address, pxe_enabled: true } as unknown as PortRecord;
 }
 

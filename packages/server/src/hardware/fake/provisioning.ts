@@ -13,7 +13,7 @@ import type {
 import type { Delay } from './delay.ts';
 
 /** Taken as by other drivers, so that automation can be tried unchanged; nothing is read from them. */
-export const FAKE_PROPERTIES = {
+const FAKE_PROPERTIES = {
   deploy_kernel: { description: 'Kernel of the deploy ramdisk. Accepted and never used.' },
   deploy_ramdisk: { description: 'Deploy ramdisk. Accepted and never used.' },
 } as const satisfies PropertyTable;
