@@ -165,8 +165,13 @@ class Dispatcher {
   #send(reply: FastifyReply, answer: Answer): void {
     reply.code(answer.status);
     if (answer.location !== undefined) reply.header('location', answer.location);
-    if (answer.body === undefined) void reply.send();
-    else void reply.header('content-type', answer.type ?? 'application/json').send(answer.body);
+    if (answer.body === undefined) {
+      void reply.send();
+      return;
+    }
+    // As bytes, because Fastify would add a charset to the type of a string.
+    const bytes = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
+    void reply.header('content-type', answer.type ?? 'application/json').send(bytes);
   }
 
   async #answer(raw: IncomingMessage, reply: FastifyReply, trace: Trace): Promise<Answer> {
