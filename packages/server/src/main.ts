@@ -29,7 +29,7 @@ export async function createService({ config, log }: { config: Config; log: Logg
   async function start(): Promise<string> {
     refuseOpenAccess(config);
     await mkdir(config.DEFAULT.state_path, { recursive: true, mode: 0o750 });
-    const store = await openStore(config.database.connection);
+    const store = await openStore(config.database.connection, { log });
     closers.push(() => store.close());
     const hardware = new HardwareRegistry(
       FAMILIES.map((family) => family({ config, log })),

@@ -12,6 +12,9 @@ import { chooseDomain, commonSignal, type Machine, type Machines } from './machi
 const TARGETS: readonly PowerTarget[] = ['power on', 'power off', 'rebooting', 'soft rebooting', 'soft power off'];
 
 /** Milliseconds between two looks at a machine that was asked to power off. */
+/** Milliseconds between two presses of the power button: a guest whose system is not up yet loses the first. */
+const ASK_AGAIN_AFTER = 10_000;
+
 const POLL = { first: 250, longest: 2000 } as const;
 
 /** Power of libvirt domains: start, destroy, and shutdown by ACPI for the soft targets. */
@@ -124,10 +127,13 @@ class PowerChange {
     const deadline = performance.now() + seconds * 1000;
     return this.#run(async (machine) => {
       const { connection, domain } = machine;
-      if ((await this.#state(machine)) === 'power off') return;
-      await this.#unlessAlready(machine, 'power off', connection.shutdown(domain, 0, this.#bounded()));
+      let askAgain = 0;
       for (let pause: number = POLL.first; ; pause = Math.min(pause * 1.5, POLL.longest)) {
         if ((await this.#state(machine)) === 'power off') return;
+        if (performance.now() >= askAgain) {
+          await this.#unlessAlready(machine, 'power off', connection.shutdown(domain, 0, this.#bounded()));
+          askAgain = performance.now() + ASK_AGAIN_AFTER;
+        }
         const left = deadline - performance.now();
         if (left <= 0) {
           throw new PowerStateFailure(
