@@ -11,10 +11,10 @@ import { chooseDomain, commonSignal, type Machine, type Machines } from './machi
 
 const TARGETS: readonly PowerTarget[] = ['power on', 'power off', 'rebooting', 'soft rebooting', 'soft power off'];
 
-/** Milliseconds between two looks at a machine that was asked to power off. */
 /** Milliseconds between two presses of the power button: a guest whose system is not up yet loses the first. */
 const ASK_AGAIN_AFTER = 10_000;
 
+/** Milliseconds between two looks at a machine that was asked to power off. */
 const POLL = { first: 250, longest: 2000 } as const;
 
 /** Power of libvirt domains: start, destroy, and shutdown by ACPI for the soft targets. */
