@@ -26,14 +26,24 @@ export function compileRenderer(fields: readonly Field[], linkPath: string, iden
   };
 }
 
-/** `{"<key>":[...rows...],"next":"..."}`. */
-export function renderList(key: string, rows: readonly Row[], render: Renderer, view: View, next?: string): string {
+/** Text is turned into bytes in pieces of about this many characters: one long text would be copied once more. */
+const PIECE = 32 * 1024;
+
+/** `{"<key>":[...rows...],"next":"..."}` as UTF-8. */
+export function renderList(key: string, rows: readonly Row[], render: Renderer, view: View, next?: string): Buffer {
+  const pieces: Buffer[] = [];
   let text = `{"${key}":[`;
-  for (let at = 0; at < rows.length; at += 1) {
-    const row = rows[at];
-    if (row !== undefined) text += at === 0 ? render(row, view) : `,${render(row, view)}`;
+  let separator = '';
+  for (const row of rows) {
+    text += separator + render(row, view);
+    separator = ',';
+    if (text.length > PIECE) {
+      pieces.push(Buffer.from(text));
+      text = '';
+    }
   }
-  return next === undefined ? `${text}]}` : `${text}],"next":${JSON.stringify(next)}}`;
+  pieces.push(Buffer.from(next === undefined ? `${text}]}` : `${text}],"next":${JSON.stringify(next)}}`));
+  return Buffer.concat(pieces);
 }
 
 /** The self and bookmark links of a path such as `nodes/<uuid>/ports`. */

@@ -37,7 +37,7 @@ export interface ApiRequest {
   readonly remoteAddress: string;
 }
 
-/** What a handler answers. A string body is JSON text. */
+/** What a handler answers. The body is JSON text, as a string or in UTF-8, unless a type is given. */
 export interface Answer {
   readonly status: number;
   readonly body?: string | Uint8Array;
@@ -47,7 +47,7 @@ export interface Answer {
 }
 
 /** 200 with JSON text. */
-export function ok(body: string): Answer {
+export function ok(body: string | Uint8Array): Answer {
   return { status: 200, body };
 }
 

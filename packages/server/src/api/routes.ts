@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { chassisRoutes } from './chassis.ts';
+import { conductorRoutes } from './conductors.ts';
+import { driverRoutes } from './drivers.ts';
 import { allNodeRoutes } from './nodes/index.ts';
+import { portgroupRoutes } from './ports/portgroups.ts';
+import { portRoutes } from './ports/ports.ts';
 import type { Services } from './request.ts';
 import { rootRoutes } from './root.ts';
 import type { Route } from './router.ts';
 
 /** Every route of the API. A resource adds itself here. */
 export function apiRoutes(services: Services): Route[] {
-  return [...rootRoutes, ...allNodeRoutes(services)];
+  return [
+    ...rootRoutes,
+    ...allNodeRoutes(services),
+    ...portRoutes(services),
+    ...portgroupRoutes(services),
+    ...chassisRoutes(services),
+    ...driverRoutes(services),
+    ...conductorRoutes(services),
+  ];
 }

@@ -32,12 +32,8 @@ const SECRET_PARTS = [
   'cephrgwkey',
   'cephmdskey',
   'cephclusterfsid',
-  'redispassword',
-  'horizonsecret',
   'keystonecredential',
   'migrationsshkey',
-  'pcsdpassword',
-  'snmpdreadonlyuserpassword',
   'secureon',
 ];
 
@@ -88,7 +84,7 @@ export function maskObject(value: JsonObject, extra: ReadonlySet<string> = NONE)
 export function maskText(text: string): string {
   let masked = text;
   if (text.includes('://') && text.includes('@')) masked = masked.replace(SECRET_IN_URL, `$1${MASK}$2`);
-  if (LOOKS_SECRET.test(text)) masked = masked.replace(SECRET_IN_TEXT, maskAssignment);
+  if (HINT.test(text)) masked = masked.replace(SECRET_IN_TEXT, maskAssignment);
   return masked;
 }
 
@@ -99,10 +95,27 @@ function maskAssignment(whole: string, name: string, value: string): string {
   return `${name}${quote}${MASK}${quote}`;
 }
 
-const LOOKS_SECRET = new RegExp(`${SECRET_PARTS.join('|')}|passwd`, 'i');
-const RAW_HINT = new RegExp(`${SECRET_PARTS.join('|')}|passwd|snmp_auth_key|snmp_priv_key|image_url|://[^"]*@`, 'i');
+/** A quick test that lets through no text with a secret name in it: every name contains one of these. */
+const HINT = /pass|secret|pswd|token|drive|key|cookie|fsid|credential|secureon/i;
+const RAW_HINT = /pass|secret|pswd|token|drive|key|cookie|fsid|credential|secureon|image_url|:\/\/[^"]*@/i;
+
+/** Most texts, and the longest, whose masked form is remembered: clients list the same nodes again and again. */
+const REMEMBERED = { texts: 2048, length: 2048 };
+const remembered = new Map<ReadonlySet<string>, Map<string, string>>();
 
 /** `maskSecrets` from JSON text to JSON text; text without anything that might be secret comes back as it is. */
 export function maskJson(text: string, extra: ReadonlySet<string> = NONE): string {
-  return RAW_HINT.test(text) ? JSON.stringify(maskSecrets(JSON.parse(text) as Json, extra)) : text;
+  if (!RAW_HINT.test(text)) return text;
+  let known = remembered.get(extra);
+  if (known === undefined) {
+    known = new Map();
+    remembered.set(extra, known);
+  }
+  let masked = known.get(text);
+  if (masked === undefined) {
+    masked = JSON.stringify(maskSecrets(JSON.parse(text) as Json, extra));
+    if (known.size >= REMEMBERED.texts) known.clear();
+    if (text.length <= REMEMBERED.length) known.set(text, masked);
+  }
+  return masked;
 }
