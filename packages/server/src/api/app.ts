@@ -10,6 +10,7 @@ import { messageOf, NotFound, WroughtError } from '../errors.ts';
 import { HttpBasicAuth } from './auth/http-basic.ts';
 import { ANYBODY, type AuthStrategy, isRefusal, noAuth } from './auth/strategy.ts';
 import { parseBody, readBody } from './body.ts';
+import { addCors } from './cors.ts';
 import { BodyRefused, codeBody, faultBody, flatBody, RoutingError } from './faults.ts';
 import { addHealthcheck } from './health.ts';
 import { addMetrics, type MetricsSource, RequestMetrics } from './metrics.ts';
@@ -75,6 +76,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     delete request.raw.headers['content-type'];
     done();
   });
+  addCors(app, config);
   addMetrics(app, { auth, metrics, ...(options.metrics === undefined ? {} : { source: options.metrics }) });
   addHealthcheck(app, config);
   app.all('/*', (request, reply) => dispatcher.handle(request, reply));
@@ -193,6 +195,7 @@ class Dispatcher {
     const segments = segmentsOf(strip ? path.slice(0, -'.json'.length) : path);
     const found = this.#router.find(segments);
     if (raw.method === 'OPTIONS') return { status: 200 };
+    if (url.includes('%00')) throw new RoutingError(400, 'The request must not contain the character U+0000.');
     if (found === undefined) throw new RoutingError(404);
     if ('error' in version) {
       if (version.range) rangeHeaders(reply);

@@ -5,7 +5,8 @@
  * inner shapes: `faultcode/faultstring/debuginfo` for what an operation raises and `code/title/description` for routing.
  */
 
-import { STATUS_CODES } from 'node:http';
+// An import of node:http would evaluate its lazy WebSocket export too, several megabytes that nothing here uses.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 /** An answer whose inner JSON is `code/title/description`: no such route, method not allowed, bad path or version. */
 export class RoutingError extends Error {
