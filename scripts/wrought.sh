@@ -10,4 +10,5 @@ if [ ! -x node_modules/.bin/node ] || [ ! -e node_modules/.package-lock.json ] |
 fi
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
-exec node_modules/.bin/node "$@"
+# A small young generation: the service shall be small when idle. bin/wrought.js asks for the same when it is started directly.
+exec node_modules/.bin/node --max-semi-space-size=2 --expose-gc "$@"

@@ -4,7 +4,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { createApi } from './api/app.ts';
-import { createConductor } from './conductor/index.ts';
+import { type ConductorService, createConductor } from './conductor/index.ts';
 import type { Config } from './config/index.ts';
 import { WroughtError } from './errors.ts';
 import { HardwareRegistry } from './hardware/composition.ts';
@@ -39,7 +39,7 @@ export async function createService({ config, log }: { config: Config; log: Logg
     const conductor = createConductor({ config, store, hardware, log, host: config.DEFAULT.host });
     closers.push(() => conductor.stop(config.conductor.graceful_shutdown_timeout * 1000));
     await conductor.start();
-    const api = createApi({ config, store, conductor, log });
+    const api = createApi({ config, store, conductor, log, metrics: conductorMetrics(conductor) });
     closers.push(() => api.close());
     return await api.listen(
       config.api.unix_socket === null
@@ -59,6 +59,23 @@ export async function createService({ config, log }: { config: Config; log: Logg
   }
 
   return { start, stop };
+}
+
+/** The conductor's gauges. prom-client is loaded by the first scrape: who scrapes nothing pays nothing. */
+function conductorMetrics(conductor: ConductorService): { metrics(): Promise<string> } {
+  let register: Promise<{ metrics(): Promise<string> }> | undefined;
+  const make = async () => {
+    const { Registry } = await import('prom-client');
+    const made = new Registry();
+    await conductor.registerMetrics(made);
+    return made;
+  };
+  return {
+    metrics: async () => {
+      register ??= make();
+      return await (await register).metrics();
+    },
+  };
 }
 
 /** Without a word from the operator, nobody but this machine may use an API that asks for no credentials. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { flushCompileCache } from 'node:module';
 import { createLogger, createService } from '@wrought/server';
 import { reloadConfig } from '@wrought/server/config';
 import { loadSettings, type SettingsOptions } from './settings.ts';
@@ -23,9 +24,16 @@ export async function serve(options: SettingsOptions): Promise<void> {
   try {
     const url = await service.start();
     log.info({ url, pid: process.pid }, 'Serving the Bare Metal API');
+    tidyUp();
     const signal = await stop.promise;
     log.info({ signal }, 'Stopping');
   } finally {
     await service.stop();
   }
+}
+
+/** Start-up leaves garbage that would stay resident until the space is needed; and a killed process writes no compile cache at its exit. */
+function tidyUp(): void {
+  flushCompileCache();
+  globalThis.gc?.();
 }

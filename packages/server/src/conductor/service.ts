@@ -12,14 +12,22 @@ import type { Core } from './core.ts';
 import { purgeHistory } from './history.ts';
 import * as management from './management.ts';
 import { Membership } from './membership.ts';
-import { type MetricsRegister, registerConductorMetrics } from './metrics.ts';
+import type { MetricsRegister } from './metrics.ts';
 import * as nodes from './nodes.ts';
 import { type PeriodicJob, PeriodicJobs } from './periodic.ts';
 import * as ports from './ports.ts';
 import { changePower } from './power.ts';
 import { PowerSync } from './power-sync.ts';
 import { provision } from './provision.ts';
-import { disownWork, failAbandoned, releaseLocks, restartReasons, TAKEOVER_REASONS, takeUpWork } from './recovery.ts';
+import {
+  disownWork,
+  failAbandoned,
+  releaseLocks,
+  restartReasons,
+  TAKEOVER_REASONS,
+  takeOverActive,
+  takeUpWork,
+} from './recovery.ts';
 import { ConductorStatistics } from './statistics.ts';
 import { withShared } from './task.ts';
 import { failSilentNodes, timeoutWorkflow } from './timeouts.ts';
@@ -46,7 +54,7 @@ export interface ConductorService extends Conductor {
   /** Ends the jobs, lets running work end within `timeoutMs`, aborts the rest (it is resumed at the next start). */
   stop(timeoutMs: number): Promise<void>;
   /** Adds the conductor's gauges to a prom-client registry; they are computed when it is scraped. */
-  registerMetrics(register: MetricsRegister): void;
+  registerMetrics(register: MetricsRegister): Promise<void>;
   /** Goes on with a node that waits for a call-back. False when it does not wait (any more). */
   continueNode: Engine['continueNode'];
   /** The periodic jobs by name, for running one at once (tests, operators). */
@@ -118,7 +126,7 @@ export function createConductor(parts: ConductorParts): ConductorService {
     host,
     start,
     stop,
-    registerMetrics: (register) => registerConductorMetrics(core, register),
+    registerMetrics: async (register) => (await import('./metrics.ts')).registerConductorMetrics(core, register),
     continueNode: (...args) => engine.continueNode(...args),
     runJob: async (name) => {
       await jobs.find((job) => job.name === name)?.run();
@@ -205,6 +213,7 @@ function periodicJobs(core: Core, engine: Engine, powerSync: PowerSync): Periodi
       name: 'take-over',
       interval: conductor.check_provision_state_interval,
       run: async () => {
+        await core.members.refresh();
         await releaseLocks(core, (holder) => !core.members.isAlive(holder), TAKEOVER_REASONS);
         await takeUpWork(core, engine, TAKEOVER_REASONS);
         await failAbandoned(core, engine, TAKEOVER_REASONS);
@@ -220,6 +229,7 @@ function periodicJobs(core: Core, engine: Engine, powerSync: PowerSync): Periodi
       interval: conductor.check_rescue_state_interval,
       run: () => failSilentNodes(core, engine, ['rescue wait']),
     },
+    { name: 'take-over-active', interval: conductor.sync_local_state_interval, run: () => takeOverActive(core) },
     { name: 'power-sync', interval: conductor.sync_power_state_interval, run: () => powerSync.pass() },
     {
       name: 'power-failure-recovery',
