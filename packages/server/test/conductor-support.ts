@@ -7,7 +7,13 @@ import type { RequestContext } from '../src/conductor/commands.ts';
 import { type ConductorService, createConductor } from '../src/conductor/index.ts';
 import { type Config, defaultConfig } from '../src/config/index.ts';
 import { HardwareRegistry } from '../src/hardware/composition.ts';
-import type { HardwareFamily, Interfaces, Logger, PowerReading, StepDeclaration } from '../src/hardware/contracts.ts';
+import type {
+  HardwareFamily,
+  Logger,
+  PowerInterface,
+  PowerReading,
+  StepDeclaration,
+} from '../src/hardware/contracts.ts';
 import { FAMILIES } from '../src/hardware/families.ts';
 import { decodeRow } from '../src/model/columns.ts';
 import type { NodeRecord, NodeRow } from '../src/model/resources.ts';
@@ -67,11 +73,6 @@ export function scriptedFamily(script: Script): HardwareFamily {
       return await (script.on[name] ?? fallback)(...args);
     };
   const validated = (type: string) => ({ validate: call(`${type}.validate`) as () => Promise<void> });
-  const steps = (type: keyof Script['steps']) => ({
-    get steps() {
-      return script.steps[type] ?? [];
-    },
-  });
   const implementations = {
     power: {
       ...validated('power'),
@@ -87,7 +88,6 @@ export function scriptedFamily(script: Script): HardwareFamily {
     },
     management: {
       ...validated('management'),
-      ...steps('management'),
       supportedBootDevices: () => ['pxe', 'disk'],
       setBootDevice: call('management.setBootDevice'),
       getBootDevice: call('management.getBootDevice', () => ({ boot_device: 'pxe', persistent: false })),
@@ -104,7 +104,6 @@ export function scriptedFamily(script: Script): HardwareFamily {
     },
     deploy: {
       ...validated('deploy'),
-      ...steps('deploy'),
       prepare: call('deploy.prepare'),
       cleanUp: call('deploy.cleanUp'),
       tearDown: call('deploy.tearDown'),
@@ -137,9 +136,12 @@ export function scriptedFamily(script: Script): HardwareFamily {
       stopConsole: call('console.stopConsole'),
       getConsole: call('console.getConsole', () => ({ type: 'socat', url: 'tcp://127.0.0.1:1' })),
     },
-    raid: { ...validated('raid'), ...steps('raid'), validateRaidConfig: () => undefined, logicalDiskProperties: {} },
-    bios: { ...validated('bios'), ...steps('bios') },
+    raid: { ...validated('raid'), validateRaidConfig: () => undefined, logicalDiskProperties: {} },
+    bios: { ...validated('bios') },
   };
+  for (const type of ['deploy', 'raid', 'management', 'bios'] as const) {
+    Object.defineProperty(implementations[type], 'steps', { get: () => script.steps[type] ?? [] });
+  }
   return {
     hardwareTypes: [
       {
@@ -166,6 +168,8 @@ export interface Bench {
   readonly config: Config;
   readonly script: Script;
   readonly log: TestLog;
+  /** The scripted power interface. */
+  readonly power: PowerInterface;
   node(uuid: string): Promise<NodeRecord>;
   /** A stored node in a state of one's choice, on the scripted hardware. */
   insert(values?: Partial<NodeRecord>): Promise<NodeRow>;
@@ -195,7 +199,10 @@ export async function makeBench(options: { config?: Overrides; start?: boolean; 
   const store = await openStore('sqlite://');
   const script = makeScript();
   const log = testLog();
-  const families = () => [...FAMILIES.map((family) => family({ config, log })), scriptedFamily(script)];
+  const scripted = scriptedFamily(script);
+  const power = scripted.implementations.power?.scripted;
+  if (power === undefined) throw new Error('the scripted hardware has no power');
+  const families = () => [...FAMILIES.map((family) => family({ config, log })), scripted];
   const conductors: ConductorService[] = [];
   const make = (host: string) => {
     const hardware = new HardwareRegistry(families(), config);
@@ -216,6 +223,7 @@ export async function makeBench(options: { config?: Overrides; start?: boolean; 
     config,
     script,
     log,
+    power,
     node,
     insert: async (values = {}) => {
       const interfaces = Object.fromEntries(INTERFACE_TYPES.map((type) => [`${type}_interface`, null]));
@@ -250,6 +258,3 @@ export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => voi
   });
   return { promise, open };
 }
-
-/** An interface of the scripted hardware, for replacing single methods. */
-export type AnyInterface = Interfaces[keyof Interfaces];

@@ -10,17 +10,14 @@ import { remembersAgent, withoutAgent } from './agent-memory.ts';
 import { utcMicroseconds } from './time.ts';
 import { resultOf } from './wait-for-power-state.ts';
 
-/** What else a power change concerns: nodes that share a supply with this one. */
-export interface Relatives {
+/** A task that knows which other nodes a power change concerns. */
+interface RelatedTask extends Task {
   /** Called before the machine itself is touched. */
-  follow(target: PowerTarget): Promise<void>;
+  switchRelatives(target: PowerTarget): Promise<void>;
 }
 
-const relatives = new WeakMap<Task, Relatives>();
-
-/** Lets power actions on this task reach the node's parent and children. */
-export function setRelatives(task: Task, related: Relatives): void {
-  relatives.set(task, related);
+function hasRelatives(task: Task): task is RelatedTask {
+  return 'switchRelatives' in task;
 }
 
 /**
@@ -89,7 +86,7 @@ export async function attemptPowerAction(
   });
   try {
     if (result === 'power on' && node.provision_state === 'active') await hardware.storage?.attachVolumes(task);
-    await relatives.get(task)?.follow(target);
+    if (hasRelatives(task)) await task.switchRelatives(target);
     if (target === 'rebooting') await hardware.power.reboot(task, timeout);
     else await hardware.power.setPowerState(task, target, timeout);
   } catch (error) {

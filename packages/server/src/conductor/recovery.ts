@@ -105,6 +105,40 @@ export async function failAbandoned(core: Core, engine: Engine, reasons: Reasons
   return failed;
 }
 
+/**
+ * Active nodes that another conductor deployed and that map to this one now: what this process serves for them (boot
+ * files, consoles) is made ready; the machines themselves are not touched. At most `[conductor]periodic_max_workers` a time.
+ */
+export async function takeOverActive(core: Core): Promise<number> {
+  const rows = await core.store.nodes.list({
+    where: [
+      { column: 'provision_state', op: '=', value: 'active' },
+      { column: 'maintenance', op: '=', value: false },
+      { column: 'reservation', op: 'is null' },
+      { column: 'conductor_affinity', op: 'is not null' },
+      { column: 'conductor_affinity', op: '!=', value: core.host },
+    ],
+    columns: ['driver', 'conductor_group'],
+  });
+  const ours = rows.filter((row) => core.members.ownerOf(row) === core.host);
+  let taken = 0;
+  for (const { uuid } of ours.slice(0, core.config.conductor.periodic_max_workers)) {
+    if (core.signal.aborted) break;
+    try {
+      await using task = await NodeTask.exclusive(core, uuid, INTERNAL, { attempts: 1 });
+      const { deploy, console } = task.hardware;
+      await deploy.prepare(task);
+      await deploy.takeOver(task);
+      if (task.node.console_enabled && console !== undefined) await console.startConsole(task);
+      await task.release({ conductor_affinity: core.host });
+      taken += 1;
+    } catch (error) {
+      core.log.warn({ node: uuid, reason: messageOf(error) }, 'An active node could not be taken over');
+    }
+  }
+  return taken;
+}
+
 function isWorking(state: string): boolean {
   return Object.hasOwn(INTERRUPTED, state);
 }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/index.ts';
 import { messageOf, NodeLocked, NodeNotFound } from '../errors.ts';
-import type { BiosSettings, Logger, NodeHardware, Task } from '../hardware/contracts.ts';
+import type { BiosSettings, Logger, NodeHardware, PowerTarget, Task } from '../hardware/contracts.ts';
 import { decodeRow } from '../model/columns.ts';
 import {
   type NodeRecord,
@@ -18,6 +18,7 @@ import { maskText } from '../model/secrets.ts';
 import type { Condition, Tables } from '../store/store.ts';
 import { type Core, INTERNAL, type Origin } from './core.ts';
 import { LockLost } from './errors.ts';
+import { switchRelatives } from './power-relatives.ts';
 
 /**
  * A node with its ports and hardware. A *shared* task is a snapshot; an *exclusive* one holds the node's lock (the
@@ -171,6 +172,11 @@ export class NodeTask implements Task, AsyncDisposable {
       }
       for (const [name, value] of wanted) await tables.biosSettings.insert({ node_uuid, name, value });
     });
+  }
+
+  /** Switches the nodes that share this one's power supply. */
+  async switchRelatives(target: PowerTarget): Promise<void> {
+    await switchRelatives(this.#core, this, target);
   }
 
   /** Writes changes at once. @throws LockLost */

@@ -32,7 +32,7 @@ export async function planFor(core: Core, task: NodeTask, request: ProvisionRequ
     case 'manage':
       return planManage(task);
     case 'provide':
-      return planProvide(core, task);
+      return await planProvide(core, task);
     case 'clean':
       return await planClean(core, task, request);
     case 'inspect':
@@ -90,10 +90,13 @@ function planManage(task: NodeTask): Plan {
   return { changes: move(task.node, 'manage') };
 }
 
-function planProvide(core: Core, task: NodeTask): Plan {
+async function planProvide(core: Core, task: NodeTask): Promise<Plan> {
   const { node } = task;
   if (node.maintenance && !core.config.conductor.allow_provisioning_in_maintenance) checkMaintenance(node, 'provide');
   if (node.retired) throw new NodeIsRetired('providing', node.uuid);
+  if (node.automated_clean ?? core.config.conductor.automated_clean) {
+    await checkLimit(core, node, CLEANING, core.config.conductor.max_concurrent_clean, 'clean');
+  }
   return started(task, 'provide', 'clean', 'prepare', freshFlow(node, 'clean'));
 }
 
@@ -293,7 +296,7 @@ async function planService(core: Core, task: NodeTask, request: ProvisionRequest
 }
 
 const DEPLOYING = ['deploying', 'wait call-back'];
-const CLEANING = ['deleting', 'cleaning', 'clean wait'];
+const CLEANING = ['deleting', 'cleaning', 'clean wait', 'clean hold'];
 
 /** @throws ConcurrentActionLimit (503) when as many nodes as allowed are in these states already */
 async function checkLimit(

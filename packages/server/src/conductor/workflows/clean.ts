@@ -24,7 +24,7 @@ export const clean: Workflow = {
     ...flowSteps('clean', async () => ({ next: 'finish' })),
     finish,
     tearDown: async ({ task }) => {
-      await tearDownQuietly(task);
+      if (task.node.driver_internal_info.ramdisk_used === true) await tearDownQuietly(task);
       return {
         changes: { clean_step: {}, driver_internal_info: withoutFlow(task.node.driver_internal_info, 'clean') },
       };

@@ -151,7 +151,7 @@ export class Engine {
           if (row.reservation !== null) return new Locked(row.reservation);
           const node = decodeNode(row);
           const work = await core.store.work.find('node_uuid', uuid);
-          if (work === undefined || !['waiting', 'held'].includes(kindOf(row.provision_state))) return undefined;
+          if (work === undefined || kindOf(row.provision_state) !== 'waiting') return undefined;
           const task = new NodeTask(core, node, origin, false);
           const changes: Partial<NodeRecord> = {
             ...move(node, options.event ?? 'resume'),

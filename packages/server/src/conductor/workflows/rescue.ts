@@ -30,7 +30,7 @@ export const rescue: Workflow = {
   failed: async ({ task }, error, step) => {
     const forgotten = forgetPassword(task.node);
     if (step === 'cleanUp') {
-      const text = `Failed to clean up after the rescue operation was aborted: ${messageOf(error)}`;
+      const text = `${task.node.last_error ?? ''} Cleaning up failed: ${messageOf(error)}`.trim();
       return {
         changes: {
           ...forgotten,

@@ -11,7 +11,7 @@ import { nodePowerAction } from '../power-action.ts';
 import type { NodeTask } from '../task.ts';
 import type { Outcome, Run, Workflow } from './engine.ts';
 import { readFacts } from './facts.ts';
-import { beginFlow, FlowAborted, flowSteps } from './flow.ts';
+import { abortText, beginFlow, FlowAborted, flowSteps } from './flow.ts';
 import { needsRamdisk, userSteps } from './steps.ts';
 
 export const service: Workflow = {
@@ -28,7 +28,7 @@ export const service: Workflow = {
       await hardware.deploy.tearDownService(task);
       await hardware.boot.prepareInstance(task);
       await nodePowerAction(task, 'power on');
-      return { changes: idle(task) };
+      return { changes: { ...idle(task), last_error: abortText('service') } };
     },
     /** After a timeout: the node has its failed state already. */
     tearDown: async ({ task }): Promise<Outcome> => {
