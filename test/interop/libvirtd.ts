@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -207,16 +208,16 @@ async function startDaemon(root: string, listen: boolean): Promise<Daemon> {
     `mount --bind '${CAPABILITIES_CACHE}' /var/cache/libvirt`,
   ];
   const command = `exec libvirtd -f /etc/libvirt/libvirtd.conf -p /run/libvirtd.pid ${listen ? '--listen' : ''}`;
+  // A file, not a pipe: a test that blocks would not read a pipe, and the daemon would wait for it.
+  const path = join(root, 'libvirtd.log');
+  const log = await open(path, 'a');
   // Each step replaces the process before it: the child is the daemon.
   const process = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', [...mounts, command].join(' && ')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let output = '';
-  process.stderr.on('data', (chunk: Buffer) => {
-    output = (output + chunk.toString()).slice(-4000);
+    stdio: ['ignore', 'ignore', log.fd],
   });
   await once(process, 'spawn');
-  return { process, output: () => output };
+  await log.close();
+  return { process, output: () => readFileSync(path, 'utf8').slice(-4000) };
 }
 
 /** Waits until the child has left our mount namespace, and names its new one. */

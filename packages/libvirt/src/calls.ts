@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ErrorCode, LibvirtError } from './errors.ts';
 import { type ArgsOf, type Procedure, type ProcedureName, procedures, type ResultOf } from './protocol/procedures.ts';
 import type { RpcCall, RpcClient } from './rpc.ts';
 import { LibvirtStream } from './stream.ts';
@@ -22,9 +23,8 @@ export class Calls {
   }
 
   async call<N extends ProcedureName>(name: N, args: ArgsOf<N>, options: CallOptions = {}): Promise<ResultOf<N>> {
-    const procedure = entry(name);
-    const payload = await this.rpc.call(this.#prepare(name, procedure, args, options));
-    return decode(procedure.ret, payload);
+    const { ret } = entry(name);
+    return await this.rpc.call(this.prepare(name, args, options, (payload) => decode(ret, payload)));
   }
 
   async openStream<N extends ProcedureName>(
@@ -32,28 +32,39 @@ export class Calls {
     args: ArgsOf<N>,
     options: CallOptions = {},
   ): Promise<{ stream: LibvirtStream; result: ResultOf<N> }> {
-    const procedure = entry(name);
-    const { stream, reply } = await LibvirtStream.open(this.rpc, this.#prepare(name, procedure, args, options));
-    try {
-      return { stream, result: decode(procedure.ret, reply) };
-    } catch (error) {
-      stream.destroy();
-      throw error;
-    }
+    const { ret } = entry(name);
+    return await LibvirtStream.open(
+      this.rpc,
+      this.prepare(name, args, options, (payload) => decode(ret, payload)),
+    );
   }
 
-  #prepare<A, R>(label: string, procedure: Procedure<A, R>, args: A, options: CallOptions): RpcCall {
+  /** A call for the RPC core. */
+  prepare<N extends ProcedureName, T>(
+    name: N,
+    args: ArgsOf<N>,
+    options: CallOptions,
+    decodeReply: (payload: Buffer) => T,
+  ): RpcCall<T> {
+    const procedure = entry(name);
     return {
-      label,
+      label: name,
       procedure: procedure.number,
       args: encode(procedure.args, args),
+      decode: decodeReply,
       timeoutMs: options.timeoutMs ?? Math.max(this.#timeoutMs, procedure.patienceMs ?? 0),
       signal: options.signal,
     };
   }
 }
 
-function entry<N extends ProcedureName>(name: N): Procedure<ArgsOf<N>, ResultOf<N>> {
+/** The domain asked about does not exist (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof LibvirtError && error.code === ErrorCode.NO_DOMAIN;
+}
+
+/** The table's line for a procedure. */
+export function entry<N extends ProcedureName>(name: N): Procedure<ArgsOf<N>, ResultOf<N>> {
   // The table's type says this for every single name, but not for a name that is still open.
   return procedures[name] as unknown as Procedure<ArgsOf<N>, ResultOf<N>>;
 }

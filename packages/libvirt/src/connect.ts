@@ -42,26 +42,36 @@ const DEFAULT_KEEPALIVE: KeepAliveOptions = { intervalMs: 5000, count: 5 };
  */
 export async function connect(uri: string, options: ConnectOptions = {}): Promise<LibvirtConnection> {
   const parsed = parseLibvirtUri(uri);
+  const calls = await open(parsed, options);
+  options.log?.(`connected to ${describeTarget(parsed)}`);
+  // Each connection to a test driver's file has domains of its own, so a second one would be about others.
+  const helps = parsed.transport === 'unix' && parsed.name.startsWith('qemu:');
+  const { signal: _, ...rest } = options;
+  const openHelper = () => open(parsed, { ...rest, keepAlive: false });
+  return new LibvirtConnection(helps ? { calls, openHelper } : { calls }, parsed);
+}
+
+async function open(uri: LibvirtUri, options: ConnectOptions): Promise<Calls> {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const deadline = new AbortController();
   const timer = setTimeout(() => {
-    deadline.abort(new LibvirtTimeoutError(`connecting to ${describeTarget(parsed)}`, timeoutMs));
+    deadline.abort(new LibvirtTimeoutError(`connecting to ${describeTarget(uri)}`, timeoutMs));
   }, timeoutMs);
   const signal = options.signal === undefined ? deadline.signal : AbortSignal.any([options.signal, deadline.signal]);
   try {
     signal.throwIfAborted();
-    return await open(parsed, options, timeoutMs, signal);
+    return await openUntil(uri, options, timeoutMs, signal);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function open(
+async function openUntil(
   uri: LibvirtUri,
   options: ConnectOptions,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<LibvirtConnection> {
+): Promise<Calls> {
   const readonly = options.readonly ?? false;
   const log = options.log ?? (() => undefined);
   const credentials = await credentialsFor(uri, options);
@@ -79,12 +89,11 @@ async function open(
     const untilSignal = { signal, timeoutMs: Number.POSITIVE_INFINITY };
     await authenticate((name, args) => calls.call(name, args, untilSignal), rpc, uri, credentials);
     await calls.call('connectOpen', { name: uri.name, flags: readonly ? OpenFlag.READ_ONLY : 0 }, untilSignal);
+    return calls;
   } catch (error) {
     rpc.close(new LibvirtConnectionError('connecting failed', { cause: error }));
     throw error;
   }
-  log(`connected to ${describeTarget(uri)}`);
-  return new LibvirtConnection(calls, uri);
 }
 
 async function credentialsFor(uri: LibvirtUri, options: ConnectOptions): Promise<SaslCredentials | null> {

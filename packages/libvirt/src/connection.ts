@@ -17,6 +17,7 @@ import { ConsoleFlag } from './protocol/constants.ts';
 import { type DomainEvent, type DomainEventKind, decodeDomainEvent } from './protocol/events.ts';
 import type { ArgsOf, ProcedureName, ResultOf } from './protocol/procedures.ts';
 import type { Domain } from './protocol/types.ts';
+import type { Lanes } from './series.ts';
 import type { LibvirtStream } from './stream.ts';
 import { type DomainEventListener, Subscriptions } from './subscriptions.ts';
 import type { LibvirtUri } from './uri.ts';
@@ -40,14 +41,17 @@ const GOODBYE_MS = 2000;
 export class LibvirtConnection extends EventEmitter<ConnectionEvents> {
   readonly uri: LibvirtUri;
   readonly #calls: Calls;
+  readonly #lanes: Lanes;
   readonly #subscriptions: Subscriptions;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `connect`. */
-  constructor(calls: Calls, uri: LibvirtUri) {
+  constructor(lanes: Lanes, uri: LibvirtUri) {
+    const { calls } = lanes;
     super();
     this.uri = uri;
     this.#calls = calls;
+    this.#lanes = lanes;
     this.#subscriptions = new Subscriptions(calls);
     calls.rpc.onMessage = (procedure, payload) => this.#message(procedure, payload);
     calls.rpc.onClose = (reason) => {
@@ -116,7 +120,7 @@ export class LibvirtConnection extends EventEmitter<ConnectionEvents> {
    * round trip, and if it has one of them, it alone is returned. Else the documents of all domains are read, pipelined.
    */
   findByMac(macs: readonly string[], hint?: DomainRef | null, options: CallOptions = {}): Promise<MacMatch[]> {
-    return findByMac(this.#calls, macs, hint ?? null, options);
+    return findByMac(this.#lanes, macs, hint ?? null, options);
   }
 
   // State

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Questions about many domains at once, answered in as few round trips as the protocol allows.
-import type { CallOptions, Calls } from './calls.ts';
+import { type CallOptions, type Calls, isGone } from './calls.ts';
 import { ErrorCode, ErrorDomain, LibvirtError } from './errors.ts';
-import { macsOfDomainXml, normalizeMac } from './mac.ts';
+import { macSearch } from './mac.ts';
 import { DOMAIN_STATE_NAMES, type DomainStateName, StatsType, XmlFlag } from './protocol/constants.ts';
 import type { Domain } from './protocol/types.ts';
-import { mapWindow } from './window.ts';
+import { type Lanes, series } from './series.ts';
 
 /** A domain as an argument. The daemon goes by the UUID; name and id only appear in its messages. */
 export interface DomainRef {
@@ -26,9 +26,6 @@ export interface MacMatch {
   readonly macs: readonly string[];
 }
 
-/** Reads under way at once in a scan: they are quick, and one round trip then serves many. */
-const SCAN_WINDOW = 256;
-
 export function wireDomain(ref: DomainRef): Domain {
   return { uuid: ref.uuid, name: ref.name ?? '', id: ref.id ?? -1 };
 }
@@ -46,38 +43,30 @@ export async function listAllDomains(calls: Calls, flags: number, options?: Call
  * them nothing else is asked. The persistent configuration counts: it is what the next start uses.
  */
 export async function findByMac(
-  calls: Calls,
+  lanes: Lanes,
   macs: readonly string[],
   hint: DomainRef | null,
   options: CallOptions,
 ): Promise<MacMatch[]> {
-  const wanted = new Set(macs.map(normalizeMac));
-  if (wanted.size === 0) return [];
+  if (macs.length === 0) return [];
+  const { calls } = lanes;
+  const search = macSearch(macs);
+  const xmlOf = ({ uuid }: DomainRef) => ({ dom: { uuid, name: '', id: -1 }, flags: XmlFlag.INACTIVE });
   if (hint !== null) {
-    const [found, lookedUp] = await Promise.all([
-      ownedMacs(calls, hint, wanted, options),
+    const [[found], lookedUp] = await Promise.all([
+      series({ calls }, 'domainGetXmlDescBytes', [xmlOf(hint)], search, options),
       unlessGone(calls.call('domainLookupByUuid', { uuid: hint.uuid }, options)),
     ]);
-    if (found.length > 0 && lookedUp !== null) return [{ domain: lookedUp, macs: found }];
+    if (found?.length && lookedUp !== null) return [{ domain: lookedUp, macs: found }];
   }
   const domains = await listAllDomains(calls, 0, options);
-  const owned = await mapWindow(domains, SCAN_WINDOW, (domain) => ownedMacs(calls, domain, wanted, options));
-  return domains
-    .map((domain, index) => ({ domain, macs: owned[index] ?? [] }))
-    .filter((match) => match.macs.length > 0);
-}
-
-/** The wanted addresses a domain has; none when it vanished meanwhile. */
-async function ownedMacs(
-  calls: Calls,
-  domain: DomainRef,
-  wanted: ReadonlySet<string>,
-  options: CallOptions,
-): Promise<string[]> {
-  const args = { dom: wireDomain(domain), flags: XmlFlag.INACTIVE };
-  const xml = await unlessGone(calls.call('domainGetXmlDescBytes', args, options));
-  if (xml === null) return [];
-  return [...new Set(macsOfDomainXml(xml))].filter((mac) => wanted.has(mac));
+  const owned = await series(lanes, 'domainGetXmlDescBytes', domains.map(xmlOf), search, options);
+  const matches: MacMatch[] = [];
+  for (const [index, domain] of domains.entries()) {
+    const found = owned[index] ?? [];
+    if (found.length > 0) matches.push({ domain, macs: found });
+  }
+  return matches;
 }
 
 /** The states of all domains, by UUID: one call, or one per domain (all at once) where the hypervisor driver lacks that call. */
@@ -98,10 +87,9 @@ export async function getAllStates(calls: Calls, options: CallOptions): Promise<
     if (!isUnsupported(error)) throw error;
   }
   const domains = await listAllDomains(calls, 0, options);
-  const states = await mapWindow(domains, SCAN_WINDOW, async (dom) => {
-    const answer = await unlessGone(calls.call('domainGetState', { dom, flags: 0 }, options));
-    return answer === null ? null : domainState(answer.state, answer.reason);
-  });
+  const stateOf = (dom: Domain) => ({ dom, flags: 0 });
+  const read = (answer: { state: number; reason: number }) => domainState(answer.state, answer.reason);
+  const states = await series({ calls }, 'domainGetState', domains.map(stateOf), read, options);
   const byUuid = new Map<string, DomainState>();
   for (const [index, domain] of domains.entries()) {
     const state = states[index] ?? null;
@@ -115,7 +103,7 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof LibvirtError && error.code === ErrorCode.NO_DOMAIN) return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }

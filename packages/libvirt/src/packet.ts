@@ -2,9 +2,9 @@
 import { LibvirtProtocolError } from './errors.ts';
 
 /** Bytes before the payload: the length word and six header words (libvirt's virnetprotocol.x). */
-export const HEADER_BYTES = 28;
+const HEADER_BYTES = 28;
 /** The largest packet, length word included: 32 MiB after the length word. */
-export const MAX_PACKET = 33_554_432 + 4;
+const MAX_PACKET = 33_554_432 + 4;
 /** The largest piece of stream data both sides accept in one packet. */
 export const MAX_STREAM_CHUNK = 262_120;
 
@@ -41,7 +41,7 @@ export interface PacketHeader {
 }
 
 export interface Packet extends PacketHeader {
-  /** XDR for calls, replies and messages; raw bytes for streams. A view into the received data. */
+  /** XDR for calls, replies and messages; raw bytes for streams. A view into the received data, which is used again. */
   readonly payload: Buffer;
 }
 
@@ -71,42 +71,59 @@ function decodePacket(bytes: Buffer): Packet {
   };
 }
 
-/**
- * Cuts a byte stream into packets. Chunks are only joined once a packet is complete, so a large packet that comes in many
- * chunks is copied once.
- */
+/** How much is set aside for a packet that has only begun, whatever length it claims. */
+const FIRST_SHARE = 65_536;
+
+/** Cuts a byte stream into packets. Keeps nothing of a chunk but what begins a packet it does not end, and that as a copy. */
 export class PacketSplitter {
-  #chunks: Buffer[] = [];
-  #length = 0;
-  #wanted = 4;
+  #partial = Buffer.alloc(0);
+  #filled = 0;
 
   /**
-   * Adds what was received and yields every packet that is now complete.
+   * Adds what was received and hands on every packet that is now complete; its payload is valid only during that call.
+   * `take` ends the work by returning false.
    * @throws LibvirtProtocolError on a length word outside 28 bytes to 32 MiB + 4; the stream is then of no more use.
    */
-  *push(chunk: Buffer): Generator<Packet, void, void> {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-    if (this.#length < this.#wanted) return;
-    let data = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#length);
-    this.#chunks = [];
-    this.#length = 0;
-    this.#wanted = 4;
-    while (data.length >= 4) {
-      const size = data.readUInt32BE(0);
-      if (size < HEADER_BYTES || size > MAX_PACKET) {
-        throw new LibvirtProtocolError(`packet length ${size} is outside ${HEADER_BYTES}..${MAX_PACKET}`);
-      }
-      if (data.length < size) {
-        this.#wanted = size;
-        break;
-      }
-      yield decodePacket(data.subarray(0, size));
-      data = data.subarray(size);
+  push(chunk: Buffer, take: (packet: Packet) => boolean): void {
+    let rest = chunk;
+    while (this.#filled > 0 && rest.length > 0) {
+      const wanted = this.#filled < 4 ? 4 : packetLength(this.#partial);
+      const share = rest.subarray(0, wanted - this.#filled);
+      rest = rest.subarray(share.length);
+      this.#keep(share, wanted);
+      if (this.#filled < 4 || this.#filled < packetLength(this.#partial)) continue;
+      const packet = decodePacket(this.#partial.subarray(0, this.#filled));
+      this.#filled = 0;
+      this.#partial = Buffer.alloc(0);
+      if (!take(packet)) return;
     }
-    if (data.length > 0) {
-      this.#chunks.push(data);
-      this.#length = data.length;
+    while (rest.length >= 4) {
+      const size = packetLength(rest);
+      if (rest.length < size) break;
+      const packet = decodePacket(rest.subarray(0, size));
+      rest = rest.subarray(size);
+      if (!take(packet)) return;
     }
+    if (rest.length > 0) this.#keep(rest, rest.length < 4 ? 4 : packetLength(rest));
   }
+
+  /** Copies to what is kept already. Room grows with what has come, not with what a length word promises. */
+  #keep(bytes: Buffer, wanted: number): void {
+    const needed = this.#filled + bytes.length;
+    if (needed > this.#partial.length) {
+      const grown = Buffer.allocUnsafe(Math.max(needed, Math.min(wanted, Math.max(FIRST_SHARE, needed * 2))));
+      this.#partial.copy(grown, 0, 0, this.#filled);
+      this.#partial = grown;
+    }
+    bytes.copy(this.#partial, this.#filled);
+    this.#filled = needed;
+  }
+}
+
+function packetLength(bytes: Buffer): number {
+  const size = bytes.readUInt32BE(0);
+  if (size < HEADER_BYTES || size > MAX_PACKET) {
+    throw new LibvirtProtocolError(`packet length ${size} is outside ${HEADER_BYTES}..${MAX_PACKET}`);
+  }
+  return size;
 }

@@ -43,11 +43,13 @@ export interface RpcOptions {
   readonly window?: number;
 }
 
-export interface RpcCall {
+export interface RpcCall<T> {
   /** For error texts: libvirt's name of the procedure. */
   readonly label: string;
   readonly procedure: number;
   readonly args: Uint8Array;
+  /** Makes the result of the reply, whose bytes are valid only during this call. @throws LibvirtError */
+  readonly decode: (payload: Buffer) => T;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly program?: number;
@@ -56,8 +58,9 @@ export interface RpcCall {
 }
 
 interface PendingCall {
-  readonly call: RpcCall;
+  readonly call: RpcCall<unknown>;
   readonly serial: number;
+  /** Decodes the payload and tells the caller. */
   readonly resolve: (payload: Buffer) => void;
   readonly reject: (error: unknown) => void;
   timer: NodeJS.Timeout | undefined;
@@ -127,38 +130,51 @@ export class RpcClient {
   }
 
   /**
-   * Sends a call and gives the payload of its reply.
+   * Makes a call and gives its result.
    * @throws LibvirtError as the daemon answered, LibvirtTimeoutError, LibvirtConnectionError, or the signal's reason.
    */
-  call(call: RpcCall): Promise<Buffer> {
-    return this.callWithSerial(call).reply;
+  call<T>(call: RpcCall<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.start(call, resolve, reject);
+    });
   }
 
-  /** As {@link call}, telling also the serial, which a stream's packets need. */
-  callWithSerial(call: RpcCall): { serial: number; reply: Promise<Buffer> } {
+  /** As {@link call}, but by callbacks, exactly one of which is called. Gives the serial, which the packets of a stream need. */
+  start<T>(call: RpcCall<T>, resolve: (result: T) => void, reject: (error: unknown) => void): number {
     const serial = this.#takeSerial();
-    const reply = new Promise<Buffer>((resolve, reject) => {
-      if (this.#closeReason !== undefined) return reject(repeated(this.#closeReason));
-      if (call.signal?.aborted) return reject(call.signal.reason);
-      const pending: PendingCall = {
-        call,
-        serial,
-        resolve,
-        reject,
-        timer: undefined,
-        onAbort: undefined,
-        sentAt: 0,
-        abandoned: 'no',
-      };
-      if (Number.isFinite(call.timeoutMs)) pending.timer = setTimeout(() => this.#expired(pending), call.timeoutMs);
-      if (call.signal !== undefined) {
-        pending.onAbort = () => this.#abandon(pending, 'aborted', call.signal?.reason);
-        call.signal.addEventListener('abort', pending.onAbort, { once: true });
-      }
-      if (this.#pending.size < this.#window) this.#transmit(pending);
-      else this.#queue.push(pending);
-    });
-    return { serial, reply };
+    const pending: PendingCall = {
+      call,
+      serial,
+      resolve: (payload) => {
+        let result: T;
+        try {
+          result = call.decode(payload);
+        } catch (error) {
+          return reject(error);
+        }
+        resolve(result);
+      },
+      reject,
+      timer: undefined,
+      onAbort: undefined,
+      sentAt: 0,
+      abandoned: 'no',
+    };
+    if (this.#closeReason !== undefined) reject(repeated(this.#closeReason));
+    else if (call.signal?.aborted) reject(call.signal.reason);
+    else this.#begin(pending);
+    return serial;
+  }
+
+  #begin(pending: PendingCall): void {
+    const { signal, timeoutMs } = pending.call;
+    if (timeoutMs < Number.POSITIVE_INFINITY) pending.timer = setTimeout(() => this.#expired(pending), timeoutMs);
+    if (signal !== undefined) {
+      pending.onAbort = () => this.#abandon(pending, 'aborted', signal.reason);
+      signal.addEventListener('abort', pending.onAbort, { once: true });
+    }
+    if (this.#pending.size < this.#window) this.#transmit(pending);
+    else this.#queue.push(pending);
   }
 
   /** Sends one packet of an open stream. False when the transport is full: wait for {@link writable}. */
@@ -239,10 +255,10 @@ export class RpcClient {
     this.#missedPings = 0;
     try {
       const plain = this.#security?.unwrap(chunk) ?? chunk;
-      for (const packet of this.#splitter.push(plain)) {
+      this.#splitter.push(plain, (packet) => {
         this.#dispatch(packet);
-        if (this.closed) return;
-      }
+        return !this.closed;
+      });
     } catch (error) {
       if (!(error instanceof LibvirtError)) throw error;
       this.close(error);

@@ -8,7 +8,7 @@ import type { RpcCall, RpcClient } from './rpc.ts';
  * The protocol has no flow control, and pausing the connection would stop every other call on it. So a reader that falls this many
  * bytes behind loses its stream.
  */
-export const MAX_UNREAD_STREAM_BYTES = 16 * 1024 * 1024;
+const MAX_UNREAD_STREAM_BYTES = 16 * 1024 * 1024;
 
 /**
  * One libvirt stream (a serial console, a screenshot, an upload) as a Duplex. `end()` finishes it: the daemon flushes, and `finish`
@@ -30,12 +30,12 @@ export class LibvirtStream extends Duplex {
     this.#maxUnread = maxUnread;
   }
 
-  /** Makes the call that opens a stream. `reply` is the call's own result. */
-  static async open(
+  /** Makes the call that opens a stream. `result` is the call's own. */
+  static async open<T>(
     rpc: RpcClient,
-    call: Omit<RpcCall, 'stream'>,
+    call: Omit<RpcCall<T>, 'stream'>,
     maxUnread = MAX_UNREAD_STREAM_BYTES,
-  ): Promise<{ stream: LibvirtStream; reply: Buffer }> {
+  ): Promise<{ stream: LibvirtStream; result: T }> {
     const stream = new LibvirtStream(rpc, call.procedure, maxUnread);
     const handler = {
       data: (bytes: Buffer) => stream.#received(bytes),
@@ -43,12 +43,12 @@ export class LibvirtStream extends Duplex {
       confirmed: () => stream.#confirmed(),
       failed: (error: LibvirtError) => stream.#failed(error),
     };
-    const { serial, reply } = rpc.callWithSerial({ ...call, stream: handler });
-    stream.#serial = serial;
     try {
-      const payload = await reply;
+      const result = await new Promise<T>((resolve, reject) => {
+        stream.#serial = rpc.start({ ...call, stream: handler }, resolve, reject);
+      });
       if (stream.#state === 'opening') stream.#state = 'open';
-      return { stream, reply: payload };
+      return { stream, result };
     } catch (error) {
       stream.#state = 'over';
       stream.destroy();
@@ -90,7 +90,7 @@ export class LibvirtStream extends Duplex {
 
   #received(bytes: Buffer): void {
     if (this.#state === 'over' || this.#ended) return;
-    // Copied: the bytes are a view into a receive buffer that would otherwise be kept alive.
+    // Copied: the bytes are a view into the receive buffer, which is used again.
     this.push(Buffer.from(bytes));
     if (this.readableLength > this.#maxUnread) {
       this.destroy(new LibvirtConnectionError(`libvirt stream given up: ${this.readableLength} bytes were not read`));

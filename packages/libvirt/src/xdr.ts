@@ -14,7 +14,7 @@ export interface Codec<T> {
 export type ValueOf<C> = C extends Codec<infer T> ? T : never;
 
 /** libvirt's limit for one string (REMOTE_STRING_MAX), in bytes. */
-export const MAX_STRING = 4_194_304;
+const MAX_STRING = 4_194_304;
 
 export class XdrWriter {
   #buffer = Buffer.allocUnsafe(256);
@@ -53,6 +53,22 @@ export class XdrWriter {
     const offset = this.#reserve(padded);
     this.#buffer.set(value, offset);
     this.#buffer.fill(0, offset + value.length, offset + padded);
+  }
+
+  /** A length and UTF-8 text of `length` bytes, padded. */
+  text(value: string, length: number): void {
+    const padded = (length + 3) & ~3;
+    const offset = this.#reserve(4 + padded);
+    this.#buffer.writeUInt32BE(length, offset);
+    if (padded === 0) return;
+    this.#buffer.fill(0, offset + padded, offset + 4 + padded);
+    this.#buffer.write(value, offset + 4, 'utf8');
+  }
+
+  /** 16 bytes from hexadecimal digits; false when they are not 32. */
+  hex16(digits: string): boolean {
+    const offset = this.#reserve(16);
+    return digits.length === 32 && this.#buffer.write(digits, offset, 16, 'hex') === 16;
   }
 
   finish(): Buffer {
@@ -177,16 +193,15 @@ export const double: Codec<number> = {
 /** UTF-8 text. A NUL cannot be sent: a C server would cut the text there. */
 export const string: Codec<string> = {
   encode: (w, value) => {
-    const bytes = Buffer.from(value, 'utf8');
-    if (bytes.length > MAX_STRING) throw invalidArgument(`a text of ${bytes.length} bytes is above libvirt's limit`);
-    if (bytes.includes(0)) throw invalidArgument('a text with a NUL character cannot be sent to libvirt');
-    w.uint(bytes.length);
-    w.bytes(bytes);
+    const length = Buffer.byteLength(value, 'utf8');
+    if (length > MAX_STRING) throw invalidArgument(`a text of ${length} bytes is above libvirt's limit`);
+    if (value.includes('\0')) throw invalidArgument('a text with a NUL character cannot be sent to libvirt');
+    w.text(value, length);
   },
   decode: (r) => r.bytes(r.count(MAX_STRING, 1)).toString('utf8'),
 };
 
-/** The bytes of a string, not decoded: for documents that are searched, not kept. */
+/** The bytes of a string, as a view into the message: for documents that are searched, not kept. */
 export const stringBytes: Codec<Buffer> = {
   encode: (w, value) => {
     w.uint(value.length);
@@ -239,14 +254,12 @@ export function fixedCharText(length: number): Codec<string> {
   };
 }
 
-const UUID_TEXT = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/i;
-
-/** 16 raw bytes on the wire; dashed lower-case text in TypeScript. */
+/** 16 raw bytes on the wire; dashed lower-case text in TypeScript. Dashes and capitals do not matter when encoding, as in libvirt. */
 export const uuid: Codec<string> = {
   encode: (w, value) => {
-    const match = UUID_TEXT.exec(value);
-    if (match === null) throw invalidArgument(`${JSON.stringify(value.slice(0, 64))} is not a UUID`);
-    w.bytes(Buffer.from(match.slice(1).join(''), 'hex'));
+    if (!w.hex16(value.replaceAll('-', ''))) {
+      throw invalidArgument(`${JSON.stringify(value.slice(0, 64))} is not a UUID`);
+    }
   },
   decode: (r) => {
     const hex = r.bytes(16).toString('hex');

@@ -69,10 +69,11 @@ export async function startFakeDaemon(handle: (peer: Peer, packet: Packet) => un
     const splitter = new PacketSplitter();
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
-      for (const packet of splitter.push(chunk)) {
+      splitter.push(chunk, (packet) => {
         peer.received.push(packet);
         if (handle(peer, packet) !== true) answerBasics(peer, packet);
-      }
+        return true;
+      });
     });
   });
   server.listen(path);

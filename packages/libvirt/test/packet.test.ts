@@ -133,5 +133,15 @@ describe('packets', () => {
 
 function split(chunks: readonly Buffer[]): Packet[] {
   const splitter = new PacketSplitter();
-  return chunks.flatMap((chunk) => [...splitter.push(chunk)]);
+  const packets: Packet[] = [];
+  for (const chunk of chunks) {
+    // The splitter must keep nothing of a chunk: so it is overwritten after each push.
+    const shared = Buffer.from(chunk);
+    splitter.push(shared, (packet) => {
+      packets.push({ ...packet, payload: Buffer.from(packet.payload) });
+      return true;
+    });
+    shared.fill(0xff);
+  }
+  return packets;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Socket } from 'node:net';
+import { createConnection, type Socket, type SocketConnectOpts } from 'node:net';
 import { LibvirtConnectionError } from '../errors.ts';
 
 /**
@@ -36,6 +36,22 @@ export function connected<S extends Socket>(
     socket.on('error', onError);
     socket.on('close', onClose);
   });
+}
+
+const READ_BUFFER_BYTES = 256 * 1024;
+
+/**
+ * A socket that reads into one buffer again and again, where Node would otherwise allocate 64 KiB for every read. So the bytes of a
+ * `data` event are valid only during the event; the RPC core, the one reader of transports, keeps none of them.
+ */
+export function createLeanSocket(options: SocketConnectOpts): Socket {
+  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  const callback = (length: number): boolean => {
+    socket.emit('data', buffer.subarray(0, length));
+    return true;
+  };
+  const socket = createConnection({ ...options, onread: { buffer, callback } });
+  return socket;
 }
 
 /** A connect failure in words: Node reports several tried addresses as one AggregateError without a message. */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createConnection } from 'node:net';
-import { connected, connectFailure } from './socket.ts';
+import { connected, connectFailure, createLeanSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
 
 const TCP_PORT = 16_509;
@@ -9,6 +8,6 @@ const TCP_PORT = 16_509;
 export const openTcp: Transport = (uri, { signal }) => {
   const host = uri.host ?? 'localhost';
   const port = uri.port ?? TCP_PORT;
-  const socket = createConnection({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
+  const socket = createLeanSocket({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
   return connected(socket, 'connect', signal, (error) => connectFailure(`${host} port ${port}`, error));
 };

@@ -13,7 +13,8 @@ export interface TransportOptions {
 }
 
 /**
- * Makes the connection to a daemon: a byte stream on which libvirt's packets can start at once.
+ * Makes the connection to a daemon: a byte stream on which libvirt's packets can start at once. The bytes of its `data` events may
+ * lie in a buffer that is used again after the event.
  * Rejects with LibvirtConnectionError, LibvirtAuthError, LibvirtUriError, or the signal's reason.
  */
 export type Transport = (uri: LibvirtUri, options: TransportOptions) => Promise<Duplex>;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { LibvirtUri } from '../uri.ts';
-import { connected, connectFailure } from './socket.ts';
+import { connected, connectFailure, createLeanSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
 
 /** Drivers of one modular daemon family whose socket has another name than the driver. */
@@ -32,6 +31,6 @@ function socketPath(uri: LibvirtUri, readonly: boolean): string {
 /** The local daemon's socket: `socket=`, else the driver's own daemon if it runs, else libvirtd. Starts no session daemon. */
 export const openUnix: Transport = (uri, { signal, readonly }) => {
   const path = socketPath(uri, readonly);
-  const socket = createConnection({ path });
+  const socket = createLeanSocket({ path });
   return connected(socket, 'connect', signal, (error) => connectFailure(path, error));
 };
