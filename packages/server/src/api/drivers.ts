@@ -3,13 +3,7 @@
 /** `/v1/drivers`: what live conductors can drive. */
 
 import type { DriverDescription } from '../conductor/commands.ts';
-import {
-  DriverNotFound,
-  InvalidParameterValue,
-  NotAcceptable,
-  NotFound,
-  UnsupportedDriverExtension,
-} from '../errors.ts';
+import { DriverNotFound, InvalidParameterValue, NotAcceptable } from '../errors.ts';
 import type { Columns } from '../model/columns.ts';
 import { INTERFACE_TYPES } from '../model/resources.ts';
 import { DRIVER_FIELDS, DRIVER_LIST_FIELDS } from './fields/driver.ts';
@@ -45,7 +39,10 @@ export function driverRoutes(services: Services): Route[] {
       return okJson(conductor.driverProperties(driver));
     }),
     {
-      ...route('/raid/logical_disk_properties', (request, driver) => raidProperties(request, services, driver)),
+      ...route('/raid/logical_disk_properties', (request, driver) => {
+        checkQuery(request.query, NOTHING);
+        return okJson(conductor.raidProperties(driver));
+      }),
       min: 12,
       below: NOT_ACCEPTABLE,
     },
@@ -118,13 +115,4 @@ function rowOf({ name, hosts, type, defaults, enabled }: DriverDescription, want
     row[`enabled_${kind}_interfaces`] = enabled === null ? null : JSON.stringify(enabled[kind]);
   }
   return row;
-}
-
-function raidProperties(request: ApiRequest, { conductor }: Services, driver: string): Answer {
-  checkQuery(request.query, NOTHING);
-  try {
-    return okJson(conductor.raidProperties(driver));
-  } catch (error) {
-    throw error instanceof UnsupportedDriverExtension ? new NotFound(error.message) : error;
-  }
 }

@@ -111,11 +111,12 @@ export async function apiHarness({
   ...options
 }: Partial<Omit<ApiOptions, 'config' | 'conductor' | 'store' | 'log'>> & {
   config?: Config;
-  conductor?: Partial<Conductor>;
+  /** Instead of what the storing conductor does; made over the harness's store where it is a function. */
+  conductor?: Partial<Conductor> | ((store: Store, log: Logger) => Partial<Conductor>);
 } = {}): Promise<Harness> {
   const store = await openStore('sqlite://');
   const log = memoryLog();
-  const conductor = storingConductor(store, overrides);
+  const conductor = storingConductor(store, typeof overrides === 'function' ? overrides(store, log) : overrides);
   const app = createApi({ config, store, conductor, log, ...options });
   return {
     app,
