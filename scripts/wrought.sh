@@ -5,7 +5,7 @@ set -e
 cd "$(dirname "$0")/.."
 if [ ! -x node_modules/.bin/node ] || [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   echo "Installing packages..." >&2
-  npm ci --no-audit --no-fund >&2
+  npm install --no-audit --no-fund >&2
   touch node_modules/.package-lock.json
 fi
 PATH="$PWD/node_modules/.bin:$PATH"
