@@ -239,7 +239,23 @@ test('RAID, console, boot mode and secure boot answer as clients expect', async 
   const uuid = await insertNode(api.store, { name: 'n1' });
   const put = (path: string, body: object, version = '1.82') =>
     api.call('PUT', `/v1/nodes/n1/states/${path}`, body, { version });
-  assert.equal((await put('raid', { logical_disks: [] })).status, 204);
+  assert.equal(
+    (await put('raid', { logical_disks: [{ size_gb: 'MAX', raid_level: '1', is_root_volume: true }] })).status,
+    204,
+  );
+  assert.equal((await put('raid', {})).status, 204);
+  assert.equal(
+    (await put('raid', { logical_disks: [] })).fault,
+    'RAID config validation error: [] should be non-empty',
+  );
+  for (const config of [
+    { logical_disks: [{ size_gb: 1 }] },
+    { logical_disks: [{ size_gb: 1, raid_level: '9' }] },
+    { other: 1 },
+    { logical_disks: [{ size_gb: 1, raid_level: '1', physical_disks: ['a'] }] },
+  ]) {
+    assert.equal((await put('raid', config)).status, 400, JSON.stringify(config));
+  }
   assert.equal((await put('raid', {}, '1.11')).status, 406);
   const console = await put('console', { enabled: 'true' });
   assert.deepEqual(

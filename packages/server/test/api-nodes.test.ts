@@ -69,7 +69,8 @@ test('what create does not take is 400, what is newer than the version 406', asy
   }
   assert.equal((await post({ driver: 'x', owner: 'me' }, '1.49')).status, 406);
   assert.equal((await post({ driver: 'x', owner: null }, '1.49')).status, 201);
-  assert.equal((await post({ driver: 'x', name: 'a~b' }, '1.9')).status, 406);
+  const early = await post({ driver: 'x', name: 'a~b' }, '1.9');
+  assert.deepEqual([early.status, early.fault], [400, "Cannot create node with invalid name 'a~b'"]);
 });
 
 test('booleans may be strings, conductor groups are lower-cased, owner is accepted without authentication', async () => {
@@ -390,5 +391,37 @@ test('secrets are masked by name and by value at any depth in show and detail', 
       image_source: 'http://x/i',
       display_name: 'd',
     });
+  }
+});
+
+test('static network data must have the shape of network_data.json', async () => {
+  const create = async (network_data: unknown) =>
+    (await api.call('POST', '/v1/nodes', { driver: 'x', network_data })).status;
+  const link = { id: 'l', type: 'phy', ethernet_mac_address: '52:54:00:aa:00:01' };
+  const network = {
+    id: 'n',
+    link: 'l',
+    network_id: 'x',
+    type: 'ipv4',
+    ip_address: '192.0.2.9',
+    netmask: '255.255.255.0',
+    routes: [],
+  };
+  assert.equal(await create({}), 201);
+  assert.equal(
+    await create({ links: [link], networks: [network], services: [{ type: 'dns', address: '192.0.2.1' }] }),
+    201,
+  );
+  for (const data of [
+    { links: [] },
+    { links: 5, networks: [], services: [] },
+    { links: [{ ...link, type: 'x' }], networks: [], services: [] },
+    { links: [{ ...link, ethernet_mac_address: 'x' }], networks: [], services: [] },
+    { links: [{ ...link, type: 'bond' }], networks: [], services: [] },
+    { links: [], networks: [{ ...network, type: 'x' }], services: [] },
+    { links: [], networks: [{ ...network, routes: [1] }], services: [] },
+    { links: [], networks: [], services: [{}] },
+  ]) {
+    assert.equal(await create(data), 400, JSON.stringify(data));
   }
 });

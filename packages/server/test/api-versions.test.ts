@@ -61,7 +61,7 @@ const SETTABLE: readonly (readonly [number, string, unknown])[] = [
   [51, 'description', 'd'],
   [61, 'retired', false],
   [65, 'lessee', 'l'],
-  [66, 'network_data', { links: [] }],
+  [66, 'network_data', { links: [], networks: [], services: [] }],
   [82, 'shard', 's'],
   [86, 'firmware_interface', 'fake'],
   [95, 'disable_power_off', true],

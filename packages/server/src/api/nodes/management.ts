@@ -102,7 +102,7 @@ function indicatorOf(request: ApiRequest): { component: string; id: string } {
   const second = request.params.id;
   if (second !== undefined) return { component: name, id: second };
   const at = name.lastIndexOf('@');
-  if (at <= 0 || at === name.length - 1) throw new InvalidParameterValue(`Malformed indicator name ${show(name)}`);
+  if (at <= 0 || at === name.length - 1) throw new InvalidParameterValue(`Malformed indicator name "${show(name)}"`);
   return { component: name.slice(at + 1), id: name.slice(0, at) };
 }
 

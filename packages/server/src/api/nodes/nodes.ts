@@ -3,8 +3,8 @@
 /** `/v1/nodes`: create, list, show, change, delete. */
 
 import type { NodeEdit } from '../../conductor/commands.ts';
-import { InvalidParameterValue, NotAcceptable } from '../../errors.ts';
-import type { JsonObject } from '../../model/json.ts';
+import { InvalidParameterValue, MissingParameterValue, NotAcceptable } from '../../errors.ts';
+import { isJsonObject, type JsonObject } from '../../model/json.ts';
 import type { NodeRecord } from '../../model/resources.ts';
 import { RESERVED_NODE_NAMES } from '../fields/node.ts';
 import { parsePatch } from '../json-patch.ts';
@@ -18,12 +18,14 @@ import {
   ok,
   queryValue,
   type Services,
+  show,
 } from '../request.ts';
 import { minimumVersion } from '../resource.ts';
 import type { Route } from '../router.ts';
 import { isHostName, isName, toBoolean } from '../values.ts';
 import { listNodes } from './list.ts';
-import { invalidName, nodeOf, nodes } from './resource.ts';
+import { checkNetworkData } from './network-data.ts';
+import { nodeOf, nodes } from './resource.ts';
 
 const NOTHING: ReadonlySet<string> = new Set();
 const PATCH_QUERY: ReadonlySet<string> = new Set(['reset_interfaces']);
@@ -38,6 +40,7 @@ export function nodeRoutes(services: Services): Route[] {
       handler: (request) => listNodes(request, services, { path: 'nodes/detail', allFields: true }),
     },
     { method: 'POST', path: 'nodes', handler: (request) => createNode(request, services) },
+    { method: 'PATCH', path: 'nodes', handler: refuseCollection },
     { method: 'DELETE', path: 'nodes', handler: refuseCollection },
     {
       method: 'GET',
@@ -59,15 +62,15 @@ export function nodeRoutes(services: Services): Route[] {
 }
 
 function refuseCollection(): Answer {
-  throw new InvalidParameterValue('A DELETE needs the node to delete in its path: /v1/nodes/<node>.');
+  throw new MissingParameterValue('Missing mandatory parameter: node_ident');
 }
 
 async function createNode(request: ApiRequest, services: Services): Promise<Answer> {
   checkQuery(request.query, NOTHING);
   const { config, conductor } = services;
   const values = nodes.checkCreate(bodyObject(request), request.minor);
-  if (typeof values.name === 'string') checkName(values.name, values.name, request.minor);
-  normalize(values);
+  if (typeof values.name === 'string') checkName(undefined, values.name, request.minor);
+  normalize(values, services);
   values.resource_class ??= config.DEFAULT.default_resource_class;
   if (!Object.hasOwn(values, 'conductor_group')) values.conductor_group = config.DEFAULT.default_conductor_group;
   values.provision_state = request.minor >= 11 ? 'enroll' : 'available';
@@ -96,23 +99,30 @@ async function patchNode(request: ApiRequest, services: Services): Promise<Answe
     const changes = nodes.patch(operations, fresh as unknown as JsonObject);
     if (typeof changes.name === 'string') checkName(fresh.name ?? fresh.uuid, changes.name, request.minor);
     if (changes.chassis_uuid === null && request.minor < 25) throw new NotAcceptable();
-    normalize(changes);
+    normalize(changes, services);
     return { changes: changes as Partial<NodeRecord>, roots, resetInterfaces, onlyRemovesInstanceUuid };
   });
   return ok(nodes.full(request, services, row));
 }
 
-/** From 1.10 a name is any run of unreserved characters; before, it had to be a host name. */
-function checkName(ident: string, name: string, minor: number): void {
+/** From 1.10 a name is any run of unreserved characters; before, it had to be a host name. `ident`: the node that gets it. */
+function checkName(ident: string | undefined, name: string, minor: number): void {
   if (RESERVED_NODE_NAMES.includes(name)) {
     throw new InvalidParameterValue(
       `The word "${name}" is reserved and can not be used as a node name. Reserved words are: ${RESERVED_NODE_NAMES.join(', ')}.`,
     );
   }
-  if (!isName(name)) throw invalidName(ident, name);
-  if (minor < 10 && !isHostName(name)) throw new NotAcceptable();
+  if (isName(name) && (minor >= 10 || isHostName(name))) return;
+  throw new InvalidParameterValue(
+    ident === undefined
+      ? `Cannot create node with invalid name '${show(name)}'`
+      : `Node ${ident}: Cannot change name to invalid name '${show(name)}'`,
+  );
 }
 
-function normalize(values: JsonObject): void {
+function normalize(values: JsonObject, { config }: Services): void {
+  if (isJsonObject(values.network_data) && config.api.network_data_schema === null) {
+    checkNetworkData(values.network_data);
+  }
   if (typeof values.conductor_group === 'string') values.conductor_group = values.conductor_group.toLowerCase();
 }

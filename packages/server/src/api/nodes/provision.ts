@@ -68,7 +68,7 @@ async function checkArguments(
 ): Promise<ProvisionRequest> {
   const { minor } = request;
   const { api } = services.config;
-  const given = (name: string): boolean => Object.hasOwn(args, name) && args[name] !== null;
+  const given = (name: string): boolean => isGiven(args, name);
 
   const configdrive = given('configdrive') ? checkConfigdrive(args.configdrive ?? null, target, minor) : undefined;
   const runbook = given('runbook') ? await resolveRunbook(request, services, node, target, args) : undefined;
@@ -112,6 +112,12 @@ async function checkArguments(
     ...(rescuePassword === undefined ? {} : { rescuePassword }),
     ...(ramdisk === undefined ? {} : { disableRamdisk: ramdisk }),
   };
+}
+
+/** Empty lists and texts count as not given, as null does. */
+function isGiven(args: JsonObject, name: string): boolean {
+  const value = Object.hasOwn(args, name) ? (args[name] ?? null) : null;
+  return value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 }
 
 function checkDisableRamdisk(target: string, minor: number, args: JsonObject | undefined): boolean | undefined {

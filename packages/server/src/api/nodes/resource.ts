@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { InvalidParameterValue } from '../../errors.ts';
 import { type NodeRow, nodeColumns } from '../../model/resources.ts';
 import { NODE_FIELDS } from '../fields/node.ts';
 import { findByIdent } from '../find.ts';
@@ -24,9 +23,4 @@ export function findNode(services: Services, ident: string, minor: number): Prom
 /** The node of the path parameter `node`. */
 export function nodeOf(request: ApiRequest, services: Services): Promise<NodeRow> {
   return findNode(services, param(request, 'node'), request.minor);
-}
-
-/** Refuses names that are not names: 400 (or 406 where only newer versions allow them). */
-export function invalidName(ident: string, name: string): InvalidParameterValue {
-  return new InvalidParameterValue(`Node ${ident}: Cannot change name to invalid name '${name.slice(0, 300)}'`);
 }

@@ -12,7 +12,6 @@ import {
   UnsupportedDriverExtension,
 } from '../../errors.ts';
 import type { BootMode, PowerTarget } from '../../hardware/contracts.ts';
-import type { JsonObject } from '../../model/json.ts';
 import { UNSTABLE_STATES } from '../../model/states.ts';
 import { NODE_STATE_FIELDS } from '../fields/node.ts';
 import {
@@ -34,6 +33,7 @@ import {
 import { type BelowVersion, NOT_ACCEPTABLE, type Route } from '../router.ts';
 import { toBoolean, toInteger, toUuid } from '../values.ts';
 import { setProvisionState } from './provision.ts';
+import { checkRaidConfig } from './raid.ts';
 import { findNode, nodeOf, nodes } from './resource.ts';
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -99,7 +99,8 @@ async function setPower(request: ApiRequest, services: Services): Promise<Answer
 
 async function setRaid(request: ApiRequest, services: Services): Promise<Answer> {
   checkQuery(request.query, NOTHING);
-  const config: JsonObject = bodyObject(request);
+  const config = bodyObject(request);
+  checkRaidConfig(config);
   const node = await nodeOf(request, services);
   try {
     await services.conductor.setRaidConfig(request.context, node.uuid, config);
