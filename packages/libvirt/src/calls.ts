@@ -3,7 +3,7 @@ import { ErrorCode, LibvirtError } from './errors.ts';
 import { type ArgsOf, type Procedure, type ProcedureName, procedures, type ResultOf } from './protocol/procedures.ts';
 import type { RpcCall, RpcClient } from './rpc.ts';
 import { LibvirtStream } from './stream.ts';
-import { decode, encode } from './xdr.ts';
+import { decode } from './xdr.ts';
 
 export interface CallOptions {
   /** Ends the wait; the daemon may still carry the call out. */
@@ -50,7 +50,7 @@ export class Calls {
     return {
       label: name,
       procedure: procedure.number,
-      args: encode(procedure.args, args),
+      encode: (writer) => procedure.args.encode(writer, args),
       decode: decodeReply,
       timeoutMs: options.timeoutMs ?? Math.max(this.#timeoutMs, procedure.patienceMs ?? 0),
       signal: options.signal,

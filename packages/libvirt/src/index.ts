@@ -14,6 +14,7 @@ export {
   LibvirtUriError,
   type RemoteErrorDetails,
 } from './errors.ts';
+export type { KeepAliveOptions } from './keepalive.ts';
 export { macsOfDomainXml, normalizeMac } from './mac.ts';
 export {
   ConsoleFlag,
@@ -32,7 +33,6 @@ export {
 export type { DomainEvent, DomainEventKind, LifecycleEventName } from './protocol/events.ts';
 export type { ArgsOf, ProcedureName, ResultOf } from './protocol/procedures.ts';
 export type { Domain, TypedParam } from './protocol/types.ts';
-export type { KeepAliveOptions } from './rpc.ts';
 export type { LibvirtStream } from './stream.ts';
 export type { DomainEventListener } from './subscriptions.ts';
 export { type LibvirtUri, type LibvirtUriParameters, parseLibvirtUri, type TransportName } from './uri.ts';

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LibvirtProtocolError } from './errors.ts';
+import type { XdrWriter } from './xdr.ts';
 
 /** Bytes before the payload: the length word and six header words (libvirt's virnetprotocol.x). */
 const HEADER_BYTES = 28;
+/** Of every program there is. */
+const VERSION = 1;
 /** The largest packet, length word included: 32 MiB after the length word. */
 const MAX_PACKET = 33_554_432 + 4;
 /** The largest piece of stream data both sides accept in one packet. */
@@ -28,11 +31,10 @@ export const PacketStatus = {
   CONTINUE: 2,
 } as const;
 
-export const KeepAlive = { PING: 1, PONG: 2 } as const;
+export const KeepAliveProcedure = { PING: 1, PONG: 2 } as const;
 
 export interface PacketHeader {
   readonly program: number;
-  readonly version: number;
   readonly procedure: number;
   readonly type: number;
   /** Chosen by the caller; the reply and all packets of its stream carry the same. */
@@ -45,29 +47,33 @@ export interface Packet extends PacketHeader {
   readonly payload: Buffer;
 }
 
-/** One packet's bytes. */
-export function encodePacket(header: PacketHeader, payload: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
-  bytes.writeUInt32BE(bytes.length, 0);
-  bytes.writeUInt32BE(header.program, 4);
-  bytes.writeUInt32BE(header.version, 8);
-  bytes.writeInt32BE(header.procedure, 12);
-  bytes.writeUInt32BE(header.type, 16);
-  bytes.writeUInt32BE(header.serial, 20);
-  bytes.writeUInt32BE(header.status, 24);
-  bytes.set(payload, HEADER_BYTES);
-  return bytes;
+/** Appends one packet. @throws LibvirtError when the payload cannot be encoded; the writer is then as before. */
+export function writePacket(writer: XdrWriter, header: PacketHeader, encodePayload: (writer: XdrWriter) => void): void {
+  const start = writer.length;
+  writer.uint(0);
+  writer.uint(header.program);
+  writer.uint(VERSION);
+  writer.uint(header.procedure);
+  writer.uint(header.type);
+  writer.uint(header.serial);
+  writer.uint(header.status);
+  try {
+    encodePayload(writer);
+  } catch (error) {
+    writer.truncate(start);
+    throw error;
+  }
+  writer.uintAt(start, writer.length - start);
 }
 
-function decodePacket(bytes: Buffer): Packet {
+function decodePacket(bytes: Buffer, start: number, size: number): Packet {
   return {
-    program: bytes.readUInt32BE(4),
-    version: bytes.readUInt32BE(8),
-    procedure: bytes.readInt32BE(12),
-    type: bytes.readUInt32BE(16),
-    serial: bytes.readUInt32BE(20),
-    status: bytes.readUInt32BE(24),
-    payload: bytes.subarray(HEADER_BYTES),
+    program: bytes.readUInt32BE(start + 4),
+    procedure: bytes.readInt32BE(start + 12),
+    type: bytes.readUInt32BE(start + 16),
+    serial: bytes.readUInt32BE(start + 20),
+    status: bytes.readUInt32BE(start + 24),
+    payload: bytes.subarray(start + HEADER_BYTES, start + size),
   };
 }
 
@@ -85,26 +91,34 @@ export class PacketSplitter {
    * @throws LibvirtProtocolError on a length word outside 28 bytes to 32 MiB + 4; the stream is then of no more use.
    */
   push(chunk: Buffer, take: (packet: Packet) => boolean): void {
-    let rest = chunk;
-    while (this.#filled > 0 && rest.length > 0) {
-      const wanted = this.#filled < 4 ? 4 : packetLength(this.#partial);
-      const share = rest.subarray(0, wanted - this.#filled);
-      rest = rest.subarray(share.length);
+    let at = this.#filled > 0 ? this.#complete(chunk, take) : 0;
+    while (at >= 0 && chunk.length - at >= 4) {
+      const size = packetLength(chunk, at);
+      if (chunk.length - at < size) break;
+      const packet = decodePacket(chunk, at, size);
+      at += size;
+      if (!take(packet)) return;
+    }
+    if (at < 0 || at === chunk.length) return;
+    const rest = chunk.subarray(at);
+    this.#keep(rest, rest.length < 4 ? 4 : packetLength(rest, 0));
+  }
+
+  /** Adds to the packet that has begun, and gives how much of the chunk belongs to it; -1 ends the work. */
+  #complete(chunk: Buffer, take: (packet: Packet) => boolean): number {
+    let at = 0;
+    while (at < chunk.length) {
+      const wanted = this.#filled < 4 ? 4 : packetLength(this.#partial, 0);
+      const share = chunk.subarray(at, at + wanted - this.#filled);
+      at += share.length;
       this.#keep(share, wanted);
-      if (this.#filled < 4 || this.#filled < packetLength(this.#partial)) continue;
-      const packet = decodePacket(this.#partial.subarray(0, this.#filled));
+      if (this.#filled < 4 || this.#filled < packetLength(this.#partial, 0)) continue;
+      const packet = decodePacket(this.#partial, 0, this.#filled);
       this.#filled = 0;
       this.#partial = Buffer.alloc(0);
-      if (!take(packet)) return;
+      return take(packet) ? at : -1;
     }
-    while (rest.length >= 4) {
-      const size = packetLength(rest);
-      if (rest.length < size) break;
-      const packet = decodePacket(rest.subarray(0, size));
-      rest = rest.subarray(size);
-      if (!take(packet)) return;
-    }
-    if (rest.length > 0) this.#keep(rest, rest.length < 4 ? 4 : packetLength(rest));
+    return at;
   }
 
   /** Copies to what is kept already. Room grows with what has come, not with what a length word promises. */
@@ -120,8 +134,8 @@ export class PacketSplitter {
   }
 }
 
-function packetLength(bytes: Buffer): number {
-  const size = bytes.readUInt32BE(0);
+function packetLength(bytes: Buffer, start: number): number {
+  const size = bytes.readUInt32BE(start);
   if (size < HEADER_BYTES || size > MAX_PACKET) {
     throw new LibvirtProtocolError(`packet length ${size} is outside ${HEADER_BYTES}..${MAX_PACKET}`);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Duplex } from 'node:stream';
+import { Alarm } from './alarm.ts';
 import {
   LibvirtConnectionError,
   LibvirtError,
@@ -7,9 +8,11 @@ import {
   LibvirtTimeoutError,
   type RemoteErrorDetails,
 } from './errors.ts';
-import { encodePacket, KeepAlive, type Packet, PacketSplitter, PacketStatus, PacketType, Program } from './packet.ts';
+import { KeepAlive, type KeepAliveOptions } from './keepalive.ts';
+import { Outbox } from './outbox.ts';
+import { KeepAliveProcedure, type Packet, PacketSplitter, PacketStatus, PacketType, Program } from './packet.ts';
 import { remoteError } from './protocol/types.ts';
-import { decode } from './xdr.ts';
+import { decode, type XdrWriter } from './xdr.ts';
 
 /** Encrypts and checks everything after a SASL exchange that agreed on it (DIGEST-MD5 with auth-conf). */
 export interface SecurityLayer {
@@ -29,13 +32,6 @@ export interface StreamHandler {
   failed(error: LibvirtError): void;
 }
 
-export interface KeepAliveOptions {
-  /** Milliseconds of silence before a PING. */
-  readonly intervalMs: number;
-  /** PINGs without an answer after which the connection counts as dead. */
-  readonly count: number;
-}
-
 export interface RpcOptions {
   readonly keepAlive: KeepAliveOptions | false;
   readonly log: (message: string) => void;
@@ -47,7 +43,8 @@ export interface RpcCall<T> {
   /** For error texts: libvirt's name of the procedure. */
   readonly label: string;
   readonly procedure: number;
-  readonly args: Uint8Array;
+  /** Writes the arguments. @throws LibvirtError when they cannot be encoded. */
+  readonly encode: (writer: XdrWriter) => void;
   /** Makes the result of the reply, whose bytes are valid only during this call. @throws LibvirtError */
   readonly decode: (payload: Buffer) => T;
   readonly timeoutMs: number;
@@ -63,7 +60,8 @@ interface PendingCall {
   /** Decodes the payload and tells the caller. */
   readonly resolve: (payload: Buffer) => void;
   readonly reject: (error: unknown) => void;
-  timer: NodeJS.Timeout | undefined;
+  /** Of `performance.now()`. */
+  readonly deadline: number;
   onAbort: (() => void) | undefined;
   sentAt: number;
   /** The caller was answered already; the reply, when it comes, is dropped. */
@@ -90,43 +88,33 @@ export class RpcClient {
   onClose: ((reason: LibvirtError) => void) | undefined;
 
   readonly #transport: Duplex;
-  readonly #options: RpcOptions;
   readonly #window: number;
+  readonly #outbox: Outbox;
+  readonly #keepAlive: KeepAlive | undefined;
+  readonly #alarm = new Alarm(() => this.#checkDeadlines());
   readonly #splitter = new PacketSplitter();
   readonly #pending = new Map<number, PendingCall>();
   readonly #queue: PendingCall[] = [];
   readonly #streams = new Map<number, StreamHandler>();
-  #outgoing: Buffer[] = [];
   #security: SecurityLayer | undefined;
   #nextSerial = 0;
   #timedOut = 0;
   #lastReceived = performance.now();
-  #missedPings = 0;
-  #keepAliveTimer: NodeJS.Timeout | undefined;
   #closeReason: LibvirtError | undefined;
-  #drainWaiters: (() => void)[] = [];
 
   constructor(transport: Duplex, options: RpcOptions) {
     this.#transport = transport;
-    this.#options = options;
     this.#window = options.window ?? DEFAULT_WINDOW;
+    this.#outbox = new Outbox(transport);
+    this.#keepAlive = options.keepAlive === false ? undefined : this.#watch(options.keepAlive, options.log);
     transport.on('data', (chunk: Buffer) => this.#receive(chunk));
     transport.on('error', (error) => this.close(connectionLost(error)));
     transport.on('end', () => this.close(new LibvirtConnectionError('the libvirt daemon closed the connection')));
     transport.on('close', () => this.close(new LibvirtConnectionError('the connection to libvirt was closed')));
-    transport.on('drain', () => this.#drained());
-    if (options.keepAlive !== false) {
-      this.#keepAliveTimer = setInterval(() => this.#keepAliveTick(), options.keepAlive.intervalMs);
-      this.#keepAliveTimer.unref();
-    }
   }
 
   get closed(): boolean {
     return this.#closeReason !== undefined;
-  }
-
-  get closeReason(): LibvirtError | undefined {
-    return this.#closeReason;
   }
 
   /**
@@ -142,6 +130,15 @@ export class RpcClient {
   /** As {@link call}, but by callbacks, exactly one of which is called. Gives the serial, which the packets of a stream need. */
   start<T>(call: RpcCall<T>, resolve: (result: T) => void, reject: (error: unknown) => void): number {
     const serial = this.#takeSerial();
+    const { signal, timeoutMs } = call;
+    if (this.#closeReason !== undefined) {
+      reject(repeated(this.#closeReason));
+      return serial;
+    }
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return serial;
+    }
     const pending: PendingCall = {
       call,
       serial,
@@ -150,50 +147,43 @@ export class RpcClient {
         try {
           result = call.decode(payload);
         } catch (error) {
-          return reject(error);
+          reject(error);
+          return;
         }
         resolve(result);
       },
       reject,
-      timer: undefined,
+      deadline: performance.now() + timeoutMs,
       onAbort: undefined,
       sentAt: 0,
       abandoned: 'no',
     };
-    if (this.#closeReason !== undefined) reject(repeated(this.#closeReason));
-    else if (call.signal?.aborted) reject(call.signal.reason);
-    else this.#begin(pending);
-    return serial;
-  }
-
-  #begin(pending: PendingCall): void {
-    const { signal, timeoutMs } = pending.call;
-    if (timeoutMs < Number.POSITIVE_INFINITY) pending.timer = setTimeout(() => this.#expired(pending), timeoutMs);
     if (signal !== undefined) {
       pending.onAbort = () => this.#abandon(pending, 'aborted', signal.reason);
       signal.addEventListener('abort', pending.onAbort, { once: true });
     }
+    this.#alarm.set(pending.deadline);
     if (this.#pending.size < this.#window) this.#transmit(pending);
     else this.#queue.push(pending);
+    return serial;
   }
 
   /** Sends one packet of an open stream. False when the transport is full: wait for {@link writable}. */
   sendStream(procedure: number, serial: number, status: number, bytes: Uint8Array = EMPTY): boolean {
     if (this.closed) return true;
-    const header = { program: Program.REMOTE, version: 1, procedure, type: PacketType.STREAM, serial, status };
-    this.#send(encodePacket(header, bytes));
-    return !this.#transport.writableNeedDrain && this.#transport.writableLength < this.#transport.writableHighWaterMark;
+    const header = { program: Program.REMOTE, procedure, type: PacketType.STREAM, serial, status };
+    this.#outbox.add(header, (writer) => writer.raw(bytes));
+    return this.#outbox.hasRoom;
   }
 
   /** Resolves when the transport takes more bytes, or is closed. */
   writable(): Promise<void> {
-    if (this.closed || !this.#transport.writableNeedDrain) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+    return this.closed ? Promise.resolve() : this.#outbox.room();
   }
 
   /** From now on every byte in both directions goes through the layer. Call it between the last SASL reply and the next call. */
   setSecurityLayer(layer: SecurityLayer): void {
-    this.#flush();
+    this.#outbox.secure(layer);
     this.#security = layer;
   }
 
@@ -201,19 +191,20 @@ export class RpcClient {
   close(reason: LibvirtError): void {
     if (this.#closeReason !== undefined) return;
     this.#closeReason = reason;
-    clearInterval(this.#keepAliveTimer);
-    this.#flush();
+    this.#keepAlive?.stop();
+    this.#alarm.clear();
+    this.#outbox.flush();
     this.#transport.end();
     this.#transport.destroy();
     const calls = [...this.#pending.values(), ...this.#queue.splice(0)];
     this.#pending.clear();
     for (const pending of calls) {
-      if (pending.abandoned === 'no') this.#settle(pending, () => pending.reject(repeated(reason)));
+      if (pending.abandoned === 'no') this.#refuse(pending, repeated(reason));
     }
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     for (const stream of streams) stream.failed(repeated(reason));
-    this.#drained();
+    this.#outbox.release();
     this.onClose?.(reason);
   }
 
@@ -228,31 +219,23 @@ export class RpcClient {
 
   #transmit(pending: PendingCall): void {
     const { call, serial } = pending;
+    const program = call.program ?? Program.REMOTE;
+    const header = { program, procedure: call.procedure, type: PacketType.CALL, serial, status: PacketStatus.OK };
+    try {
+      this.#outbox.add(header, call.encode);
+    } catch (error) {
+      this.#refuse(pending, error);
+      return;
+    }
     this.#pending.set(serial, pending);
     if (call.stream !== undefined) this.#streams.set(serial, call.stream);
     pending.sentAt = performance.now();
-    const header = { program: call.program ?? Program.REMOTE, version: 1, procedure: call.procedure };
-    this.#send(encodePacket({ ...header, type: PacketType.CALL, serial, status: PacketStatus.OK }, call.args));
-  }
-
-  /** Packets made in the same turn leave in one write. */
-  #send(packet: Buffer): void {
-    this.#outgoing.push(packet);
-    if (this.#outgoing.length === 1) queueMicrotask(() => this.#flush());
-  }
-
-  #flush(): void {
-    if (this.#outgoing.length === 0) return;
-    const [first = EMPTY] = this.#outgoing;
-    const bytes = this.#outgoing.length === 1 ? first : Buffer.concat(this.#outgoing);
-    this.#outgoing = [];
-    if (this.#transport.writable) this.#transport.write(this.#security?.wrap(bytes) ?? bytes);
   }
 
   #receive(chunk: Buffer): void {
     if (this.closed) return;
     this.#lastReceived = performance.now();
-    this.#missedPings = 0;
+    this.#keepAlive?.heard(this.#lastReceived);
     try {
       const plain = this.#security?.unwrap(chunk) ?? chunk;
       this.#splitter.push(plain, (packet) => {
@@ -267,7 +250,7 @@ export class RpcClient {
 
   #dispatch(packet: Packet): void {
     if (packet.program === Program.KEEPALIVE) {
-      if (packet.procedure === KeepAlive.PING) this.#sendKeepAlive(KeepAlive.PONG);
+      if (packet.procedure === KeepAliveProcedure.PING) this.#sendKeepAlive(KeepAliveProcedure.PONG);
       return;
     }
     // The type decides before the serial: libvirtd's events carry serial 1.
@@ -300,9 +283,13 @@ export class RpcClient {
     if (error !== null) this.#streams.delete(packet.serial);
     if (pending.abandoned === 'timed-out') this.#timedOut -= 1;
     if (pending.abandoned === 'no') {
-      this.#settle(pending, () => (error === null ? pending.resolve(packet.payload) : pending.reject(error)));
+      if (error !== null) this.#refuse(pending, error);
+      else {
+        this.#unhook(pending);
+        pending.resolve(packet.payload);
+      }
     }
-    this.#sendQueued();
+    if (this.#queue.length > 0) this.#sendQueued();
   }
 
   #sendQueued(): void {
@@ -313,10 +300,23 @@ export class RpcClient {
     }
   }
 
-  #settle(pending: PendingCall, settle: () => void): void {
-    clearTimeout(pending.timer);
+  #unhook(pending: PendingCall): void {
     if (pending.onAbort !== undefined) pending.call.signal?.removeEventListener('abort', pending.onAbort);
-    settle();
+  }
+
+  #refuse(pending: PendingCall, error: unknown): void {
+    this.#unhook(pending);
+    pending.reject(error);
+  }
+
+  #checkDeadlines(): void {
+    const now = performance.now();
+    for (const pending of [...this.#pending.values(), ...this.#queue]) {
+      if (pending.abandoned !== 'no') continue;
+      if (pending.deadline <= now) this.#expired(pending);
+      else this.#alarm.set(pending.deadline);
+      if (this.closed) return;
+    }
   }
 
   #expired(pending: PendingCall): void {
@@ -335,7 +335,7 @@ export class RpcClient {
     pending.abandoned = how;
     const queued = this.#queue.indexOf(pending);
     if (queued >= 0) this.#queue.splice(queued, 1);
-    this.#settle(pending, () => pending.reject(reason));
+    this.#refuse(pending, reason);
   }
 
   #streamPacket(packet: Packet): void {
@@ -357,35 +357,20 @@ export class RpcClient {
   }
 
   #sendKeepAlive(procedure: number): void {
-    const header = {
-      program: Program.KEEPALIVE,
-      version: 1,
-      procedure,
-      type: PacketType.MESSAGE,
-      serial: 0,
-      status: 0,
-    };
-    this.#send(encodePacket(header, EMPTY));
+    const header = { program: Program.KEEPALIVE, procedure, type: PacketType.MESSAGE, serial: 0, status: 0 };
+    this.#outbox.add(header, () => undefined);
   }
 
-  #keepAliveTick(): void {
-    const { keepAlive } = this.#options;
-    if (keepAlive === false || this.closed) return;
-    if (performance.now() - this.#lastReceived < keepAlive.intervalMs) return;
-    // A daemon that works on all the calls it takes from us does not read our PINGs; the calls' deadlines watch it then.
-    if (this.#pending.size >= SERVER_REQUEST_SLOTS) return;
-    if (this.#missedPings >= keepAlive.count) {
-      const silence = Math.round((performance.now() - this.#lastReceived) / 1000);
-      this.close(new LibvirtConnectionError(`the libvirt daemon has been silent for ${silence} s (keepalive)`));
-      return;
-    }
-    this.#missedPings += 1;
-    if (this.#missedPings > 1) this.#options.log(`no answer to ${this.#missedPings - 1} keepalive pings`);
-    this.#sendKeepAlive(KeepAlive.PING);
-  }
-
-  #drained(): void {
-    for (const resolve of this.#drainWaiters.splice(0)) resolve();
+  #watch(options: KeepAliveOptions, log: (message: string) => void): KeepAlive {
+    return new KeepAlive(options, {
+      ping: () => this.#sendKeepAlive(KeepAliveProcedure.PING),
+      dead: (silentMs) => {
+        const seconds = Math.round(silentMs / 1000);
+        this.close(new LibvirtConnectionError(`the libvirt daemon has been silent for ${seconds} s (keepalive)`));
+      },
+      busy: () => this.#pending.size >= SERVER_REQUEST_SLOTS,
+      log,
+    });
   }
 }
 

@@ -16,16 +16,24 @@ export type ValueOf<C> = C extends Codec<infer T> ? T : never;
 /** libvirt's limit for one string (REMOTE_STRING_MAX), in bytes. */
 const MAX_STRING = 4_194_304;
 
+const EMPTY = Buffer.alloc(0);
+/** Room for a few dozen calls. */
+const FIRST_BUFFER_BYTES = 2048;
+
 export class XdrWriter {
-  #buffer = Buffer.allocUnsafe(256);
+  #buffer = EMPTY;
   #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
 
   /** Reserves `size` bytes and gives the offset of the first. */
   #reserve(size: number): number {
     const offset = this.#length;
     this.#length += size;
     if (this.#length > this.#buffer.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.#length, this.#buffer.length * 2));
+      const grown = Buffer.allocUnsafe(Math.max(this.#length, this.#buffer.length * 2, FIRST_BUFFER_BYTES));
       this.#buffer.copy(grown, 0, 0, offset);
       this.#buffer = grown;
     }
@@ -71,8 +79,28 @@ export class XdrWriter {
     return digits.length === 32 && this.#buffer.write(digits, offset, 16, 'hex') === 16;
   }
 
-  finish(): Buffer {
-    return this.#buffer.subarray(0, this.#length);
+  /** Raw bytes without padding. */
+  raw(value: Uint8Array): void {
+    const offset = this.#reserve(value.length);
+    this.#buffer.set(value, offset);
+  }
+
+  /** Replaces a word written before. */
+  uintAt(offset: number, value: number): void {
+    this.#buffer.writeUInt32BE(value, offset);
+  }
+
+  /** Drops all that was written from this offset on. */
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
+  /** Hands over what was written, and starts anew. */
+  take(): Buffer {
+    const bytes = this.#buffer.subarray(0, this.#length);
+    this.#buffer = EMPTY;
+    this.#length = 0;
+    return bytes;
   }
 }
 
@@ -139,7 +167,7 @@ export class XdrReader {
 export function encode<T>(codec: Codec<T>, value: T): Buffer {
   const writer = new XdrWriter();
   codec.encode(writer, value);
-  return writer.finish();
+  return writer.take();
 }
 
 /** The value at the start of `bytes`; what follows it is ignored, as libvirt's own client does. */

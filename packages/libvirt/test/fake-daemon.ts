@@ -4,10 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodePacket, type Packet, PacketSplitter, PacketStatus, PacketType, Program } from '../src/packet.ts';
+import { type Packet, PacketSplitter, PacketStatus, PacketType, Program } from '../src/packet.ts';
 import { type ArgsOf, type ProcedureName, procedures, type ResultOf } from '../src/protocol/procedures.ts';
 import { remoteError } from '../src/protocol/types.ts';
 import { type Codec, decode, encode } from '../src/xdr.ts';
+import { encodePacket } from './encode-packet.ts';
 
 /** One client's connection, as the fake daemon sees it. */
 export class Peer {
@@ -34,9 +35,7 @@ export class Peer {
   }
 
   send(program: number, procedure: number, payload: Uint8Array = Buffer.alloc(0), serial = 0): void {
-    this.socket.write(
-      encodePacket({ program, version: 1, procedure, type: PacketType.MESSAGE, serial, status: 0 }, payload),
-    );
+    this.socket.write(encodePacket({ program, procedure, type: PacketType.MESSAGE, serial, status: 0 }, payload));
   }
 }
 

@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LibvirtProtocolError } from '../src/errors.ts';
-import { encodePacket, type Packet, PacketSplitter } from '../src/packet.ts';
+import { type Packet, PacketSplitter } from '../src/packet.ts';
 import { procedures } from '../src/protocol/procedures.ts';
 import { encode } from '../src/xdr.ts';
+import { encodePacket } from './encode-packet.ts';
 
 const hex = (text: string) => Buffer.from(text.replace(/\s/g, ''), 'hex');
 const call = (procedure: number, serial: number, args: Buffer) =>
-  encodePacket({ program: 0x20008086, version: 1, procedure, type: 0, serial, status: 0 }, args);
+  encodePacket({ program: 0x20008086, procedure, type: 0, serial, status: 0 }, args);
 const TEST_DOMAIN = { name: 'test', uuid: '6695eb01-f6a4-8304-79aa-97f2502e193f', id: 1 };
 
 /** Packets recorded between virsh and libvirtd 9.0.0. */
@@ -75,18 +76,12 @@ const recorded = [
   },
   {
     name: 'keepalive ping',
-    bytes: encodePacket(
-      { program: 0x6b656570, version: 1, procedure: 1, type: 2, serial: 0, status: 0 },
-      Buffer.alloc(0),
-    ),
+    bytes: encodePacket({ program: 0x6b656570, procedure: 1, type: 2, serial: 0, status: 0 }, Buffer.alloc(0)),
     wire: '0000001c 6b656570 00000001 00000001 00000002 00000000 00000000',
   },
   {
     name: 'stream data, not padded',
-    bytes: encodePacket(
-      { program: 0x20008086, version: 1, procedure: 208, type: 3, serial: 12, status: 2 },
-      Buffer.from('hello'),
-    ),
+    bytes: encodePacket({ program: 0x20008086, procedure: 208, type: 3, serial: 12, status: 2 }, Buffer.from('hello')),
     wire: '00000021 20008086 00000001 000000d0 00000003 0000000c 00000002 68656c6c6f',
   },
 ];

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** One timer for many deadlines: it rings at the earliest that was set. Does not keep the process alive. */
+export class Alarm {
+  readonly #ring: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #at = Number.POSITIVE_INFINITY;
+
+  constructor(ring: () => void) {
+    this.#ring = ring;
+  }
+
+  /** Rings at `at` (of `performance.now()`) at the latest. */
+  set(at: number): void {
+    if (at >= this.#at) return;
+    clearTimeout(this.#timer);
+    this.#at = at;
+    this.#timer = setTimeout(
+      () => {
+        this.#at = Number.POSITIVE_INFINITY;
+        this.#ring();
+      },
+      Math.max(1, Math.ceil(at - performance.now())),
+    );
+    this.#timer.unref();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#at = Number.POSITIVE_INFINITY;
+  }
+}
