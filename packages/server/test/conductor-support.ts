@@ -26,11 +26,11 @@ export const CONTEXT: RequestContext = { requestId: 'req-test', user: 'tester', 
 type Overrides = Parameters<typeof defaultConfig>[0];
 
 /** Log lines, kept for failures. */
-export interface TestLog extends Logger {
+interface TestLog extends Logger {
   readonly lines: { level: string; message: string; fields: object }[];
 }
 
-export function testLog(lines: TestLog['lines'] = []): TestLog {
+function testLog(lines: TestLog['lines'] = []): TestLog {
   const write = (level: string) => (fields: object, message: string) => {
     lines.push({ level, message, fields });
   };
@@ -48,14 +48,14 @@ export function testLog(lines: TestLog['lines'] = []): TestLog {
  * What the machine of the `scripted` hardware type does: methods by name, called with the task; `calls` holds what was
  * called, as `interface.method`. A method that is not set succeeds.
  */
-export interface Script {
+interface Script {
   readonly calls: string[];
   readonly on: Record<string, (...args: never[]) => unknown>;
   power: PowerReading;
   steps: Partial<Record<'deploy' | 'raid' | 'management' | 'bios', StepDeclaration[]>>;
 }
 
-export function makeScript(): Script {
+function makeScript(): Script {
   return {
     calls: [],
     on: {},
@@ -65,7 +65,7 @@ export function makeScript(): Script {
 }
 
 /** A hardware type whose every interface is answered by `script`. */
-export function scriptedFamily(script: Script): HardwareFamily {
+function scriptedFamily(script: Script): HardwareFamily {
   const call =
     (name: string, fallback: (...args: never[]) => unknown = () => undefined) =>
     async (...args: never[]) => {
@@ -190,14 +190,19 @@ const QUICK: Overrides = {
   },
 };
 
-/** Makes a conductor that is started unless `start` is false. Options override those that keep tests quick. */
-export async function makeBench(options: { config?: Overrides; start?: boolean; host?: string } = {}): Promise<Bench> {
+/**
+ * Makes a conductor that is started unless `start` is false. Options override those that keep tests quick; a given `store` is
+ * left open, and `script` may be shared by several benches.
+ */
+export async function makeBench(
+  options: { config?: Overrides; start?: boolean; host?: string; store?: Store; script?: Script } = {},
+): Promise<Bench> {
   const config = defaultConfig({
     ...options.config,
     conductor: { ...QUICK?.conductor, ...options.config?.conductor },
   });
-  const store = await openStore('sqlite://');
-  const script = makeScript();
+  const store = options.store ?? (await openStore('sqlite://'));
+  const script = options.script ?? makeScript();
   const log = testLog();
   const scripted = scriptedFamily(script);
   const power = scripted.implementations.power?.scripted;
@@ -245,7 +250,7 @@ export async function makeBench(options: { config?: Overrides; start?: boolean; 
     },
     async [Symbol.asyncDispose]() {
       for (const one of conductors) await one.stop(2000);
-      await store.close();
+      if (options.store === undefined) await store.close();
     },
   };
 }
