@@ -8,7 +8,7 @@ import json
 import sys
 
 import openstack
-from virsh import Virsh
+from virsh import Virsh, wait_until
 
 settings = json.loads(sys.argv[1])
 virsh = Virsh(settings['virsh'])
@@ -19,13 +19,16 @@ baremetal = connection.baremetal
 
 def power(node, target, expected):
     baremetal.set_node_power_state(node, target, wait=True, timeout=120)
+    # The SDK is content with the state it wants to see, which a reboot shows from its beginning.
+    wait_until('%s ended' % target, lambda: baremetal.get_node(node.id).target_power_state is None)
     assert baremetal.get_node(node.id).power_state == expected
 
 
 for machine in settings['machines']:
     name = machine['name']
     node = baremetal.create_node(
-        name=name, driver='staging-libvirt', driver_info={'libvirt_uri': settings['libvirt_uri']}, properties={'cpu_arch': 'x86_64'})
+        name=name, driver='staging-libvirt', driver_info={'libvirt_uri': settings['libvirt_uri']},
+        properties={'cpu_arch': 'x86_64'}, provision_state='enroll')
     assert node.provision_state == 'enroll', node.provision_state
     port = baremetal.create_port(node_id=node.id, address=machine['mac'])
     assert [p.id for p in baremetal.ports(node=node.id)] == [port.id]
