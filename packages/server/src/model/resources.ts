@@ -312,8 +312,6 @@ export type PortgroupRecord = Typed<
 export type PortgroupRow = RowOf<typeof portgroupColumns>;
 
 export type ChassisRow = RowOf<typeof chassisColumns>;
-export type ConductorRow = RowOf<typeof conductorColumns>;
-export type HistoryRow = RowOf<typeof historyColumns>;
 export type WorkRecord = Typed<RecordOf<typeof workColumns>, { data: JsonObject }>;
 
 /** One step of a clean, deploy, verify or service workflow as users and drivers name it. */

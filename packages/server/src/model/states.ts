@@ -208,15 +208,6 @@ export const UNSTABLE_STATES: ReadonlySet<string> = new Set([
   'service wait',
 ]);
 
-/** Waiting for a call-back from the machine. */
-export const WAIT_STATES: ReadonlySet<string> = new Set([
-  'wait call-back',
-  'clean wait',
-  'inspect wait',
-  'rescue wait',
-  'service wait',
-]);
-
 /** A PATCH is accepted in these although a target is set. */
 export const UPDATE_ALLOWED_STATES: ReadonlySet<string> = new Set([
   'deploy failed',
@@ -259,34 +250,6 @@ export const POWER_SYNC_EXCLUDED_STATES: ReadonlySet<string> = new Set([
   'clean wait',
   'enroll',
   'adopt failed',
-]);
-
-/** A ramdisk lookup is answered here. */
-export const LOOKUP_STATES: ReadonlySet<string> = new Set([
-  'deploying',
-  'wait call-back',
-  'cleaning',
-  'clean wait',
-  'inspecting',
-  'inspect wait',
-  'rescuing',
-  'rescue wait',
-  'service wait',
-]);
-
-/** An agent heartbeat is taken here. */
-export const HEARTBEAT_STATES: ReadonlySet<string> = new Set([
-  'wait call-back',
-  'clean wait',
-  'rescue wait',
-  'deploying',
-  'cleaning',
-  'rescuing',
-  'deploy hold',
-  'clean hold',
-  'servicing',
-  'service wait',
-  'service hold',
 ]);
 
 /** Where a working state goes when its operation cannot be resumed after a restart. */
