@@ -220,3 +220,26 @@ test('nodes are shared among live conductors and come back when one dies', async
   assert.equal(bench.conductor.conductorOf({ uuid, driver: 'nope', conductor_group: '' }), null);
   assert.equal(bench.conductor.conductorOf({ uuid, driver: 'fake-hardware', conductor_group: 'far' }), null);
 });
+
+test('work that a broken database interrupted is taken up by the same process', async () => {
+  await using bench = await makeBench({ config: { conductor: { heartbeat_timeout: 0 } } });
+  const { promise, open } = gate<'power on'>();
+  bench.script.on['power.getPowerState'] = () => promise;
+  const { uuid } = await bench.insert();
+  await bench.verb(uuid, 'manage');
+  const { transaction } = bench.store;
+  Object.assign(bench.store, { transaction: () => Promise.reject(new Error('the database is gone')) });
+  open('power on');
+  for (let tries = 0; tries < 200 && !bench.log.lines.some((line) => /could not be recorded/.test(line.message)); ) {
+    tries += 1;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  Object.assign(bench.store, { transaction });
+  assert.equal((await bench.node(uuid)).reservation, 'host-1');
+  await bench.conductor.runJob('take-over');
+  assert.equal((await bench.node(uuid)).reservation, 'host-1', 'a fresh reservation is left alone');
+  await bench.store.nodes.update(uuid, { updated_at: LONG_AGO });
+  await bench.conductor.runJob('take-over');
+  const node = await settledAs(bench, uuid, 'manageable');
+  assert.equal(node.last_error, null);
+});

@@ -13,6 +13,10 @@ import type {
   PortRecord,
   PortRow,
   Step,
+  VolumeConnectorRecord,
+  VolumeConnectorRow,
+  VolumeTargetRecord,
+  VolumeTargetRow,
 } from '../model/resources.ts';
 
 /** Who asks. */
@@ -173,6 +177,20 @@ export interface Conductor {
     edit: (portgroup: PortgroupRecord) => Partial<PortgroupRecord>,
   ): Promise<PortgroupRow>;
   destroyPortgroup(context: RequestContext, portgroup: string): Promise<void>;
+
+  /** Volume connectors and targets change only while their node is powered off; 400. */
+  updateVolumeConnector(
+    context: RequestContext,
+    connector: string,
+    edit: (connector: VolumeConnectorRecord) => Partial<VolumeConnectorRecord>,
+  ): Promise<VolumeConnectorRow>;
+  destroyVolumeConnector(context: RequestContext, connector: string): Promise<void>;
+  updateVolumeTarget(
+    context: RequestContext,
+    target: string,
+    edit: (target: VolumeTargetRecord) => Partial<VolumeTargetRecord>,
+  ): Promise<VolumeTargetRow>;
+  destroyVolumeTarget(context: RequestContext, target: string): Promise<void>;
 
   /** Drivers live conductors serve, sorted by name. */
   drivers(): readonly DriverDescription[];

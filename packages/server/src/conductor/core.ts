@@ -21,6 +21,8 @@ export interface Core {
   readonly signal: AbortSignal;
   readonly members: Membership;
   readonly statistics: ConductorStatistics;
+  /** The locks this process holds, by node: a reservation in its name that is not here was lost and is given back. */
+  readonly held: Map<string, object>;
 }
 
 /** Who caused something, as far as logs and the history tell. */

@@ -377,7 +377,10 @@ export class PowerSync {
     if (row.reservation !== null || Number(row.maintenance) !== 0 || row.target_power_state !== null) return;
     if (POWER_SYNC_EXCLUDED_STATES.has(row.provision_state)) return;
     const task = await NodeTask.shared(core, uuid, INTERNAL);
-    await this.#judge({ task, state }, { failures: 0, corrections: 0 });
+    // An event may be older than what was recorded meanwhile: the machine itself is asked.
+    const reading = await this.#read(task);
+    if (reading instanceof Error || reading === task.node.power_state) return;
+    await this.#judge({ task, state: reading }, { failures: 0, corrections: 0 });
   }
 
   /** Waits for events being followed. */

@@ -96,6 +96,8 @@ function startPowerAction(
       } catch (second) {
         task.log.error({ err: second }, 'The failure of a power action could not be recorded');
       }
+    } finally {
+      task.abandon();
     }
   });
 }

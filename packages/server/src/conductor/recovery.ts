@@ -8,6 +8,7 @@ import { INTERRUPTED } from '../model/states.ts';
 import type { Condition } from '../store/store.ts';
 import { type Core, INTERNAL } from './core.ts';
 import { NodeTask } from './task.ts';
+import { fromNow } from './time.ts';
 import { decodeWork, type Engine } from './workflows/engine.ts';
 
 /** Rows changed or read at a time. */
@@ -30,6 +31,37 @@ export const TAKEOVER_REASONS: Reasons = {
   power: () => 'Pending power operation was aborted due to conductor take over',
   work: () => 'Operation was aborted due to conductor take over',
 };
+
+/** How long a reservation must have been there before it can be a lost one, seconds. */
+const LOST_AFTER = 60;
+
+/** Gives back reservations in this process's name that nobody in it holds: their release failed. */
+export async function releaseLostLocks(core: Core, reasons: Reasons): Promise<number> {
+  const rows = await core.store.nodes.list({
+    where: [
+      { column: 'reservation', op: '=', value: core.host },
+      { column: 'updated_at', op: '<', value: fromNow(-LOST_AFTER) },
+    ],
+    columns: ['provision_state', 'target_power_state', 'updated_at'],
+  });
+  let released = 0;
+  for (const row of rows) {
+    if (core.held.has(row.uuid)) continue;
+    const pending = row.target_power_state !== null && !isWorking(row.provision_state);
+    const freed = await core.store.nodes.update(
+      row.uuid,
+      { reservation: null, target_power_state: null, ...(pending ? { last_error: reasons.power() } : {}) },
+      [
+        { column: 'reservation', op: '=', value: core.host },
+        { column: 'updated_at', op: '=', value: row.updated_at ?? '' },
+      ],
+    );
+    if (freed === undefined) continue;
+    core.log.warn({ node: row.uuid }, 'A lock nobody held any more was given back');
+    released += 1;
+  }
+  return released;
+}
 
 /** Frees the nodes a host had locked, power requests that were under way included. Returns how many there were. */
 export async function releaseLocks(core: Core, isDead: (host: string) => boolean, reasons: Reasons): Promise<number> {

@@ -23,6 +23,7 @@ import {
   disownWork,
   failAbandoned,
   releaseLocks,
+  releaseLostLocks,
   restartReasons,
   TAKEOVER_REASONS,
   takeOverActive,
@@ -33,6 +34,7 @@ import { withShared } from './task.ts';
 import { failSilentNodes, timeoutWorkflow } from './timeouts.ts';
 import { validateNode } from './validate.ts';
 import * as vendor from './vendor.ts';
+import * as volumes from './volumes.ts';
 import { WorkerPool } from './workers.ts';
 import { Engine } from './workflows/engine.ts';
 import { WORKFLOWS } from './workflows/index.ts';
@@ -84,6 +86,7 @@ export function createConductor(parts: ConductorParts): ConductorService {
       drivers.map((driver) => driver.name),
     ),
     statistics: new ConductorStatistics(),
+    held: new Map(),
   };
   const engine = new Engine(core, [...WORKFLOWS, timeoutWorkflow]);
   const powerSync = new PowerSync(core);
@@ -118,7 +121,7 @@ export function createConductor(parts: ConductorParts): ConductorService {
     }
     abort.abort(new Error('the service is shutting down'));
     await core.workers.drain(5000);
-    await Promise.all([stopped, background]);
+    await Promise.all([stopped, background, powerSync.settle()]);
     await core.members.deregister();
   }
 
@@ -180,6 +183,11 @@ export function createConductor(parts: ConductorParts): ConductorService {
     updatePortgroup: (_context, group, edit) => ports.updatePortgroup(core, group, edit),
     destroyPortgroup: (_context, group) => ports.destroyPortgroup(core, group),
 
+    updateVolumeConnector: (_context, connector, edit) => volumes.updateVolumeConnector(core, connector, edit),
+    destroyVolumeConnector: (_context, connector) => volumes.destroyVolumeConnector(core, connector),
+    updateVolumeTarget: (_context, target, edit) => volumes.updateVolumeTarget(core, target, edit),
+    destroyVolumeTarget: (_context, target) => volumes.destroyVolumeTarget(core, target),
+
     drivers: () => describeDrivers(core, drivers),
     driverProperties: (driver) => hardware.properties(served(core, driver)),
     raidProperties: (driver) => hardware.raidProperties(served(core, driver)),
@@ -214,6 +222,7 @@ function periodicJobs(core: Core, engine: Engine, powerSync: PowerSync): Periodi
       interval: conductor.check_provision_state_interval,
       run: async () => {
         await core.members.refresh();
+        await releaseLostLocks(core, TAKEOVER_REASONS);
         await releaseLocks(core, (holder) => !core.members.isAlive(holder), TAKEOVER_REASONS);
         await takeUpWork(core, engine, TAKEOVER_REASONS);
         await failAbandoned(core, engine, TAKEOVER_REASONS);

@@ -16,7 +16,7 @@ import {
 } from '../model/resources.ts';
 import { maskText } from '../model/secrets.ts';
 import type { Condition, Tables } from '../store/store.ts';
-import { type Core, INTERNAL, type Origin } from './core.ts';
+import type { Core, Origin } from './core.ts';
 import { LockLost } from './errors.ts';
 import { switchRelatives } from './power-relatives.ts';
 
@@ -40,6 +40,7 @@ export class NodeTask implements Task, AsyncDisposable {
     this.node = node;
     this.origin = origin;
     this.#exclusive = exclusive;
+    if (exclusive) core.held.set(node.uuid, this);
   }
 
   /** A snapshot without lock. @throws NodeNotFound */
@@ -191,7 +192,10 @@ export class NodeTask implements Task, AsyncDisposable {
     const row = await tables.nodes.update(this.node.uuid, fitted, [
       { column: 'reservation', op: '=', value: this.#core.host },
     ]);
-    if (row === undefined) throw new LockLost(this.node.uuid);
+    if (row === undefined) {
+      this.released();
+      throw new LockLost(this.node.uuid);
+    }
     Object.assign(this.node, fitted);
     if (fitted.driver !== undefined || fitted.instance_info !== undefined || namesInterface(fitted))
       this.#hardware = undefined;
@@ -200,13 +204,23 @@ export class NodeTask implements Task, AsyncDisposable {
   /** The lock is gone: called when the transaction that gave it back is complete. */
   released(): void {
     this.#exclusive = false;
+    this.abandon();
+  }
+
+  /** Nothing works under the lock any more, whether it could be given back or not. */
+  abandon(): void {
+    if (this.#core.held.get(this.node.uuid) === this) this.#core.held.delete(this.node.uuid);
   }
 
   /** Gives the lock back, together with last changes in one write. */
   async release(changes: Partial<NodeRecord> = {}): Promise<void> {
     if (!this.#exclusive) return;
-    await this.save({ ...changes, reservation: null });
-    this.#exclusive = false;
+    try {
+      await this.save({ ...changes, reservation: null });
+      this.#exclusive = false;
+    } finally {
+      this.abandon();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -305,11 +319,6 @@ export async function withLock<R>(
 ): Promise<R> {
   await using task = await NodeTask.exclusive(core, uuid, origin);
   return await body(task);
-}
-
-/** A task of the conductor's own accord. */
-export function internalTask(core: Core, node: NodeRecord): NodeTask {
-  return new NodeTask(core, node, INTERNAL, false);
 }
 
 function namesInterface(changes: Partial<NodeRecord>): boolean {

@@ -74,6 +74,8 @@ async function runAsync(
     } catch (second) {
       task.log.error({ err: second }, 'The failure could not be recorded');
     }
+  } finally {
+    task.abandon();
   }
 }
 

@@ -10,7 +10,7 @@ export function resultOf(target: PowerTarget): PowerState {
 }
 
 /**
- * Waits until the machine is in the wanted state: a first look after one second, then in growing pauses (half as long
+ * Waits until the machine is in the wanted state: a first look after one second (sooner when the whole wait is short), then in growing pauses (half as long
  * again each time, spread at random so that many machines are not asked in step). A reading that fails is tried again.
  *
  * @param timeout seconds; null: `[conductor]power_state_change_timeout`
@@ -25,7 +25,7 @@ export async function waitForPowerState(
 ): Promise<void> {
   const limit = (timeout ?? task.config.conductor.power_state_change_timeout) * 1000;
   const deadline = performance.now() + limit;
-  let pause = Math.min(1000, limit / 2);
+  let pause = Math.min(1000, limit / 16);
   let trouble: string | undefined;
   for (;;) {
     await sleep(pause, undefined, { signal: task.signal });

@@ -8,6 +8,7 @@ import type { NodeRecord, Step } from '../../model/resources.ts';
 import type { Tables } from '../../store/store.ts';
 import { withoutFlow } from '../agent-memory.ts';
 import { StepFailed } from '../errors.ts';
+import { nodePowerAction } from '../power-action.ts';
 import type { Outcome, Run, Workflow } from './engine.ts';
 import { beginFlow, FlowAborted, flowSteps } from './flow.ts';
 import { deploySteps } from './steps.ts';
@@ -18,8 +19,17 @@ export const deploy: Workflow = {
     prepare,
     list: (run) => listSteps(run, agentSteps(run)),
     ...flowSteps('deploy', finish),
-    cleanUp: async ({ task }) => {
+    /** After an abort or a timeout; the node has its failed state already, and its ramdisk must not run on. */
+    cleanUp: async ({ core, task }) => {
       await cleanUpQuietly(task);
+      if (core.config.deploy.power_off_after_deploy_failure && !task.node.disable_power_off) {
+        try {
+          await nodePowerAction(task, 'power off');
+        } catch (error) {
+          if (core.signal.aborted) throw error;
+          task.log.error({ err: error }, 'The node could not be powered off after its deployment ended');
+        }
+      }
       return {};
     },
   },

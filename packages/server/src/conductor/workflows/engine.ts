@@ -76,6 +76,8 @@ interface ActiveWork {
 export class Engine {
   readonly #core: Core;
   readonly #workflows: ReadonlyMap<string, Workflow>;
+  /** Work rows somebody in this process works on. */
+  readonly #active = new Set<string>();
 
   constructor(core: Core, workflows: readonly Workflow[]) {
     this.#core = core;
@@ -98,7 +100,7 @@ export class Engine {
       if (after === undefined) return undefined;
       const kind = kindOf(row.provision_state);
       if (kind !== 'stable' && changes.provision_state !== undefined) await this.#dropOrKeep(tables, plan, row);
-      if (changes.last_error && changes.provision_state !== undefined) {
+      if (changes.provision_state !== undefined && (changes.last_error || work === undefined)) {
         await this.#rememberMove(tables, task.node, changes, task.origin);
       }
       const record =
@@ -237,11 +239,11 @@ export class Engine {
     this.#announce(task, changes);
   }
 
-  /** Extends the leases of everything this process works on. */
+  /** Extends the leases of everything this process works on. What it lost (a broken database, say) runs out and is taken up. */
   async renewLeases(): Promise<void> {
     const core = this.#core;
-    if (core.workers.busy === 0) return;
-    await core.store.work.updateWhere([{ column: 'lease_owner', op: '=', value: core.host }], {
+    if (this.#active.size === 0) return;
+    await core.store.work.updateWhere([{ column: 'uuid', op: 'in', value: [...this.#active] }], {
       lease_until: fromNow(core.config.conductor.heartbeat_timeout),
     });
   }
@@ -267,6 +269,7 @@ export class Engine {
   }
 
   #start(slot: WorkerSlot, task: NodeTask, work: ActiveWork): void {
+    this.#active.add(work.uuid);
     slot.run(() => this.#execute(task, work));
   }
 
@@ -287,6 +290,9 @@ export class Engine {
       } else {
         await this.#lastResort(task, work, error);
       }
+    } finally {
+      this.#active.delete(work.uuid);
+      task.abandon();
     }
   }
 
