@@ -80,7 +80,7 @@ const UART_STATUS = [0xfd, 0x03];
  *  - watches the ACPI power button and powers itself off when it is pressed (soft power off).
  * Between two looks it halts until the BIOS timer ticks, 18 times a second, so an idle guest costs nearly nothing.
  */
-export function bootSector(): Buffer {
+function bootSector(): Buffer {
   const dx = (port: readonly number[]) => [0xba, ...port]; // mov dx, port
   const say = (text: string): Item[] => [0xbe, { at: text }, 0xe8, { rel16: 'print' }]; // mov si, text; call print
   const code: Item[] = [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readlink, rm, writeFile } from 'node:fs/promises';
@@ -56,7 +56,10 @@ export interface Libvirtd {
 export function missingLibvirtd(...more: string[]): string | false {
   const reason = missingPeers('libvirtd', 'virsh', 'qemu-system-x86_64', 'unshare', 'openssl', ...more);
   if (reason !== false) return reason;
-  return process.getuid?.() === 0 ? false : 'libvirtd as a system daemon needs root';
+  if (spawnSync('unshare', ['-m', 'true'], { stdio: 'ignore' }).status === 0) return false;
+  const refusal = 'libvirtd needs root and leave to make a mount namespace (CAP_SYS_ADMIN)';
+  if (process.env.WROUGHT_REQUIRE_PEERS === '1') throw new Error(refusal);
+  return refusal;
 }
 
 /**

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** The longest a Node timer can wait; a later deadline is set again when it rings. */
+export const MAX_DELAY = 2 ** 31 - 1;
+
 /** One timer for many deadlines: it rings at the earliest that was set. Does not keep the process alive. */
 export class Alarm {
   readonly #ring: () => void;
@@ -20,7 +23,7 @@ export class Alarm {
         this.#at = Number.POSITIVE_INFINITY;
         this.#ring();
       },
-      Math.max(1, Math.ceil(at - performance.now())),
+      Math.min(MAX_DELAY, Math.max(1, Math.ceil(at - performance.now()))),
     );
     this.#timer.unref();
   }

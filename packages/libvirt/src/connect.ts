@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { MAX_DELAY } from './alarm.ts';
 import { readCredentials } from './auth-file.ts';
 import { authenticate } from './authenticate.ts';
 import { Calls } from './calls.ts';
@@ -20,7 +21,7 @@ export interface ConnectOptions {
   readonly sshKeyFile?: string;
   /** Ends the attempt to connect. */
   readonly signal?: AbortSignal;
-  /** Milliseconds for connecting as a whole, and the default for each call. Default 30000. */
+  /** Milliseconds for connecting as a whole, and the default for each call; Infinity for no bound. Default 30000. */
   readonly timeoutMs?: number;
   /** Ask for a connection that can change nothing. */
   readonly readonly?: boolean;
@@ -55,9 +56,12 @@ export async function connect(uri: string, options: ConnectOptions = {}): Promis
 async function open(uri: LibvirtUri, options: ConnectOptions): Promise<Calls> {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const deadline = new AbortController();
-  const timer = setTimeout(() => {
-    deadline.abort(new LibvirtTimeoutError(`connecting to ${describeTarget(uri)}`, timeoutMs));
-  }, timeoutMs);
+  const timer = setTimeout(
+    () => {
+      deadline.abort(new LibvirtTimeoutError(`connecting to ${describeTarget(uri)}`, timeoutMs));
+    },
+    Math.min(timeoutMs, MAX_DELAY),
+  );
   const signal = options.signal === undefined ? deadline.signal : AbortSignal.any([options.signal, deadline.signal]);
   try {
     signal.throwIfAborted();

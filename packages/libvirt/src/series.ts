@@ -37,6 +37,12 @@ export function series<N extends ProcedureName, T>(
   return new Series(lanes, name, all, use, options).run();
 }
 
+interface Lane {
+  readonly calls: Calls;
+  readonly window: number;
+  underWay: number;
+}
+
 class Series<N extends ProcedureName, T> {
   readonly #lanes: Lanes;
   readonly #name: N;
@@ -62,7 +68,7 @@ class Series<N extends ProcedureName, T> {
 
   async run(): Promise<(T | null)[]> {
     const openHelper = this.#all.length < WORTH_A_HELPER ? undefined : this.#lanes.openHelper;
-    this.#fill(this.#lanes.calls, openHelper === undefined ? WINDOW : SHARED_WINDOW);
+    this.#fill({ calls: this.#lanes.calls, window: openHelper === undefined ? WINDOW : SHARED_WINDOW, underWay: 0 });
     // Without a helper the work is done all the same.
     openHelper?.().then(
       (helper) => this.#helpedBy(helper),
@@ -82,36 +88,36 @@ class Series<N extends ProcedureName, T> {
       return;
     }
     this.#helper = helper;
-    this.#fill(helper, SHARED_WINDOW);
+    this.#fill({ calls: helper, window: SHARED_WINDOW, underWay: 0 });
   }
 
-  #fill(lane: Calls, window: number): void {
-    for (let i = 0; i < window; i++) this.#startNext(lane);
+  /** New calls leave in bursts: each write costs the daemon's one thread as much as a call. */
+  #fill(lane: Lane): void {
+    if (lane.underWay > lane.window / 2) return;
+    while (lane.underWay < lane.window && this.#next < this.#all.length && !this.#over) {
+      this.#start(lane, this.#next++);
+    }
   }
 
-  #startNext(lane: Calls): void {
-    const index = this.#next;
+  #start(lane: Lane, index: number): void {
     const args = this.#all[index];
-    if (args === undefined || this.#over) return;
-    this.#next += 1;
-    this.#start(lane, index, args);
-  }
-
-  #start(lane: Calls, index: number, args: ArgsOf<N>): void {
+    if (args === undefined) return;
     const { ret } = entry(this.#name);
     const use = (payload: Buffer) => this.#use(decode(ret, payload));
     const answered = (result: T | null): void => {
+      lane.underWay -= 1;
       this.#results[index] = result;
       this.#unanswered -= 1;
       if (this.#unanswered === 0) this.#end.resolve(this.#results);
-      else this.#startNext(lane);
+      else this.#fill(lane);
     };
     const failed = (error: unknown): void => {
       if (isGone(error)) answered(null);
-      else if (lane === this.#lanes.calls) this.#end.reject(error);
-      else if (!this.#over) this.#start(this.#lanes.calls, index, args);
+      else if (lane.calls === this.#lanes.calls) this.#end.reject(error);
+      else if (!this.#over) this.#start({ ...lane, calls: this.#lanes.calls }, index);
     };
-    lane.rpc.start(lane.prepare(this.#name, args, this.#options, use), answered, failed);
+    lane.underWay += 1;
+    lane.calls.rpc.start(lane.calls.prepare(this.#name, args, this.#options, use), answered, failed);
   }
 }
 

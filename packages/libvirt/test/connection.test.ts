@@ -257,6 +257,16 @@ describe('connecting', () => {
     assert.deepEqual(argsOf(open, 'connectOpen'), { name: 'test:///default', flags: 0 });
   });
 
+  it('takes an infinite deadline for none', async (t) => {
+    const { connection } = await connected(
+      t,
+      answering((peer, call) => setTimeout(() => peer.reply(call, 'connectGetHostname', 'hv1'), 20)),
+      { timeoutMs: Number.POSITIVE_INFINITY },
+    );
+    assert.equal(await connection.getHostname(), 'hv1');
+    assert.equal(await connection.getHostname({ timeoutMs: 2 ** 40 }), 'hv1');
+  });
+
   it('goes on when an old daemon does not know the list of ways to authenticate', async (t) => {
     await connected(t, (peer, packet) => {
       if (packet.procedure !== 66) return;

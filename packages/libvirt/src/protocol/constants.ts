@@ -83,8 +83,5 @@ export const DeviceFlag = { CURRENT: 0, LIVE: 1, CONFIG: 2, FORCE: 4 } as const;
 /** connectGetAllDomainStats. */
 export const StatsType = { STATE: 1, CPU: 2, BALLOON: 4, VCPU: 8, INTERFACE: 16, BLOCK: 32 } as const;
 
-/** connectSupportsFeature. */
-export const Feature = { KEEPALIVE: 10, EVENT_CALLBACK: 14, CLOSE_CALLBACK: 15 } as const;
-
 /** What authList offers. */
 export const AuthType = { NONE: 0, SASL: 1, POLKIT: 2 } as const;

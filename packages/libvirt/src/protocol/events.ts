@@ -4,7 +4,7 @@ import { decode, int, struct } from '../xdr.ts';
 import { type Domain, domain } from './types.ts';
 
 /** virDomainEventType, by number. */
-export const LIFECYCLE_EVENTS = [
+const LIFECYCLE_EVENTS = [
   'defined',
   'undefined',
   'started',

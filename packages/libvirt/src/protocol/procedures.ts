@@ -247,7 +247,7 @@ export const procedures = {
   storageVolDownload: procedure(209, volTransfer, nothing),
 } as const;
 
-export type Procedures = typeof procedures;
+type Procedures = typeof procedures;
 export type ProcedureName = keyof Procedures;
 /** What a procedure takes. */
 export type ArgsOf<N extends ProcedureName> = ValueOf<Procedures[N]['args']>;

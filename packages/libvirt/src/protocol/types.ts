@@ -30,7 +30,7 @@ export const remoteError = struct({
   net: nullable(network),
 });
 
-export type TypedParamValue = number | bigint | boolean | string;
+type TypedParamValue = number | bigint | boolean | string;
 
 /** A named value whose type is told on the wire (`remote_typed_param`). */
 export interface TypedParam {

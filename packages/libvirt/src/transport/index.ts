@@ -8,8 +8,6 @@ import { openTls } from './tls.ts';
 import type { Transport } from './transport.ts';
 import { openUnix } from './unix.ts';
 
-export type { Transport, TransportOptions } from './transport.ts';
-
 const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
   unix: openUnix,
   tcp: openTcp,

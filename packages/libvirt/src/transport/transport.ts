@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { LibvirtUri } from '../uri.ts';
 
-export interface TransportOptions {
+interface TransportOptions {
   /** Ends the attempt. */
   readonly signal: AbortSignal;
   readonly readonly: boolean;
