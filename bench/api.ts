@@ -73,17 +73,16 @@ function repeat(requests: Request[], side: Side): Promise<Measurement> {
 
 const get = (path: string): Request => ({ method: 'GET', path, expect: [200] });
 
+/** Changes two fields of every node, to other values each time round. */
 function patches(): Request[] {
-  const bodies = ['spare', 'reserved'].map((use) => [
-    { op: 'replace', path: '/extra/use', value: use },
-    { op: 'add', path: '/description', value: `kept as ${use}` },
-  ]);
-  const add = { op: 'add', path: '/extra/use', value: 'new' };
-  return [[add], ...bodies].flatMap((body) =>
+  return ['spare', 'reserved', 'lent'].flatMap((use) =>
     Array.from({ length: NODES }, (_, index) => ({
       method: 'PATCH',
       path: `/v1/nodes/${nodeUuid(index)}`,
-      body: JSON.stringify(body),
+      body: JSON.stringify([
+        { op: 'add', path: '/extra/use', value: use },
+        { op: 'add', path: '/description', value: `${use} since spring` },
+      ]),
       expect: [200],
     })),
   );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 import {
   dropScratch,
   endProcess,
@@ -13,15 +13,14 @@ import {
 } from './harness/process.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const MAIN = join(ROOT, 'packages/cli/src/main.ts');
-const PINNED_NODE = join(ROOT, 'node_modules/.bin/node');
+/** Started as a user starts it: its first line finds Node on the PATH and gives it the flags it wants. */
+const COMMAND = join(ROOT, 'packages/cli/bin/wrought.js');
+const PINNED_NODE = join(ROOT, 'node_modules/.bin');
 
 /** Settings of our service that a benchmark varies. */
 export interface OursOptions {
   /** Seconds; 0 switches the power sync off. */
   readonly powerSyncInterval?: number;
-  /** More arguments for Node itself, for example `--cpu-prof`. */
-  readonly nodeArgs?: readonly string[];
 }
 
 /** Our service as a state directory that can be started, stopped and started again, set up as the peer is. */
@@ -48,11 +47,12 @@ sync_power_state_interval = ${options.powerSyncInterval ?? 0}
 connection = sqlite:///${this.database}
 `,
     );
-    const args = [...(options.nodeArgs ?? []), MAIN, 'serve', '--config-file', config, '--host', '127.0.0.1'];
+    const args = ['serve', '--config-file', config, '--host', '127.0.0.1'];
     args.push('--port', String(port), '--state-dir', join(this.directory, 'state'));
     const startedAt = performance.now();
-    const child = spawnLogged(existsSync(PINNED_NODE) ? PINNED_NODE : process.execPath, args, log, {
+    const child = spawnLogged(COMMAND, args, log, {
       cwd: this.directory,
+      env: { ...process.env, PATH: `${PINNED_NODE}${delimiter}${process.env.PATH ?? ''}` },
     });
     const stop = (): Promise<void> => endProcess(child);
     const url = `http://127.0.0.1:${port}`;
