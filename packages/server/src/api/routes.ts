@@ -13,6 +13,7 @@ import type { Route } from './router.ts';
 import { deployTemplateRoutes } from './templates/deploy-templates.ts';
 import { runbookTraitRoutes } from './templates/runbook-traits.ts';
 import { runbookRoutes } from './templates/runbooks.ts';
+import { volumeRoutes } from './volume.ts';
 
 /** Every route of the API. A resource adds itself here. */
 export function apiRoutes(services: Services): Route[] {
@@ -28,5 +29,6 @@ export function apiRoutes(services: Services): Route[] {
     ...runbookRoutes(services),
     ...runbookTraitRoutes(services),
     ...inspectionRuleRoutes(services),
+    ...volumeRoutes(services),
   ];
 }

@@ -312,6 +312,25 @@ export type PortgroupRecord = Typed<
 export type PortgroupRow = RowOf<typeof portgroupColumns>;
 
 export type ChassisRow = RowOf<typeof chassisColumns>;
+
+/** How a node reaches storage: an initiator's name or address. */
+export type VolumeConnectorRecord = Typed<RecordOf<typeof volumeConnectorColumns>, { extra: JsonObject }>;
+export type VolumeConnectorRow = RowOf<typeof volumeConnectorColumns>;
+
+/** A volume a node may boot from. */
+export type VolumeTargetRecord = Typed<
+  RecordOf<typeof volumeTargetColumns>,
+  { properties: JsonObject; extra: JsonObject }
+>;
+export type VolumeTargetRow = RowOf<typeof volumeTargetColumns>;
+
+/** A claim on a node by what it must be like. */
+export type AllocationRecord = Typed<
+  RecordOf<typeof allocationColumns>,
+  { traits: string[]; candidate_nodes: string[]; extra: JsonObject }
+>;
+export type AllocationRow = RowOf<typeof allocationColumns>;
+
 export type WorkRecord = Typed<RecordOf<typeof workColumns>, { data: JsonObject }>;
 
 /** One step of a clean, deploy, verify or service workflow as users and drivers name it. */
