@@ -14,8 +14,10 @@ const run = promisify(execFile);
 const options = flags();
 const DOMAINS = options.smoke ? 8 : 200;
 const ROUNDS = options.smoke ? 2 : 20;
-/** Domains looked for in new processes: spread over the list, so that who stops early has read half of it on average. */
-const LOOKED_FOR = [0.1, 0.3, 0.5, 0.7, 0.9].map((share) => Math.floor(share * DOMAINS));
+/** Where in the daemon's list the domains stand that are looked for: who stops early has read half of it on average. */
+const PLACES = [0.1, 0.3, 0.5, 0.7, 0.9];
+/** One way, for a hypervisor that is not next door. */
+const DELAY_MS = 5;
 const PYTHON = '/usr/bin/python3';
 
 const reason = missingLibvirtd();
@@ -42,18 +44,13 @@ interface Timed {
 
 async function measure(daemon: Libvirtd): Promise<void> {
   const { uri } = daemon;
-  await using tap = await LibvirtTap.listen(join(daemon.root, 'tap'), daemon.socket);
-  const tapped = `qemu+unix:///system?socket=${tap.path}`;
   await using connection = await connect(uri);
   await Promise.all(Array.from({ length: DOMAINS }, (_, index) => connection.defineXml(domainXml(index))));
 
-  const ours = await inNewProcesses((address) => [
-    process.execPath,
-    join(import.meta.dirname, 'harness/libvirt-find.ts'),
-    uri,
-    address,
-  ]);
-  const python = hasPython ? await inNewProcesses((address) => pythonArgs(uri, 'find', address)) : undefined;
+  const order = (await connection.listAllDomains()).map(({ name }) => Number(name.slice(-4)));
+  const lookedFor = PLACES.map((place) => order[Math.floor(place * order.length)] ?? 0);
+  const ours = await inNewProcesses(lookedFor, (address) => oursArgs(uri, address));
+  const python = hasPython ? await inNewProcesses(lookedFor, (address) => pythonArgs(uri, 'find', address)) : undefined;
   const virsh = options.peer ? await virshPerDomain(uri) : undefined;
   report.add({
     what: 'find by MAC, new process | one virsh per domain',
@@ -79,7 +76,8 @@ async function measure(daemon: Libvirtd): Promise<void> {
     note: 'interpreter and imports included',
   });
 
-  const address = mac(Math.floor(DOMAINS / 2));
+  const middle = lookedFor[2] ?? 0;
+  const address = mac(middle);
   const [first] = await connection.findByMac([address]);
   if (first === undefined) throw new Error(`no domain has ${address}`);
   report.add({
@@ -98,38 +96,48 @@ async function measure(daemon: Libvirtd): Promise<void> {
     ...(hasPython && { peer: await pythonMedian(uri, 'states', address) }),
   });
 
-  await traffic(tap, tapped);
+  await fromAfar(daemon, middle);
 }
 
-/** Round trips of one poll of all states and of one search: what counts when the hypervisor is far away. */
-async function traffic(tap: LibvirtTap, uri: string): Promise<void> {
-  await using connection = await connect(uri);
-  tap.take();
-  await connection.getAllStates();
-  const states = tap.take();
-  const [match] = await connection.findByMac([mac(1)]);
-  const search = tap.take();
-  await connection.findByMac([mac(1)], match?.domain);
-  const again = tap.take();
-  await connection.close();
-  tap.take();
+/** The same over a slow line, where round trips are what counts. */
+async function fromAfar(daemon: Libvirtd, index: number): Promise<void> {
+  await using tap = await LibvirtTap.listen(join(daemon.root, 'tap'), daemon.socket, DELAY_MS);
+  const uri = `qemu+unix:///system?socket=${tap.path}`;
+  const ours = await inNewProcesses([index], (address) => oursArgs(uri, address));
+  const python = hasPython ? await inNewProcesses([index], (address) => pythonArgs(uri, 'find', address)) : undefined;
+  report.add({
+    what: `find by MAC, ${2 * DELAY_MS} ms away, new process | libvirt-python`,
+    unit: 'ms',
+    ours: ours.ms,
+    ...(python && { peer: python.ms }),
+    note: 'connect to found',
+  });
 
-  const python = async (what: string): Promise<Traffic | undefined> => {
+  await using connection = await connect(uri);
+  const during = async (action: () => Promise<unknown>): Promise<Traffic> => {
+    tap.take();
+    await action();
+    return tap.take();
+  };
+  const [first] = await connection.findByMac([mac(index)]);
+  const again = await during(() => connection.findByMac([mac(index)], first?.domain));
+  const states = await during(() => connection.getAllStates());
+  await connection.close();
+
+  // With two rounds and with one: the difference is one round, without connecting.
+  const pythonRound = async (what: string): Promise<Traffic | undefined> => {
     if (!hasPython) return undefined;
-    // With r + 1 rounds and with one: the difference is r rounds, without connecting.
-    await pythonMedian(uri, what, mac(1), 0);
-    const little = tap.take();
-    await pythonMedian(uri, what, mac(1), 1);
-    const more = tap.take();
+    const one = await during(() => pythonMedian(uri, what, mac(index), 0));
+    const two = await during(() => pythonMedian(uri, what, mac(index), 1));
     return {
-      calls: more.calls - little.calls,
-      replies: more.replies - little.replies,
-      bytes: more.bytes - little.bytes,
-      roundTrips: more.roundTrips - little.roundTrips,
+      calls: two.calls - one.calls,
+      replies: two.replies - one.replies,
+      bytes: two.bytes - one.bytes,
+      roundTrips: two.roundTrips - one.roundTrips,
     };
   };
-  const add = (what: string, mine: Traffic, theirs: Traffic | undefined): void => {
-    const wire = (one: Traffic): string => `${one.calls} calls, ${one.bytes} bytes`;
+  const wire = (one: Traffic): string => `${one.calls} calls, ${one.bytes} bytes`;
+  const add = (what: string, mine: Traffic, theirs: Traffic | undefined): void =>
     report.add({
       what,
       unit: 'round trips',
@@ -137,16 +145,14 @@ async function traffic(tap: LibvirtTap, uri: string): Promise<void> {
       ...(theirs && { peer: theirs.roundTrips }),
       note: wire(mine) + (theirs ? ` (peer ${wire(theirs)})` : ''),
     });
-  };
-  add(`states of all ${DOMAINS} | libvirt-python`, states, await python('states'));
-  add('search by MAC | libvirt-python listing', search, await python('again'));
-  add('find it again | libvirt-python listing', again, await python('again'));
+  add('find it again | libvirt-python listing', again, await pythonRound('again'));
+  add(`states of all ${DOMAINS} | libvirt-python`, states, await pythonRound('states'));
 }
 
-/** Median over domains all over the list, each looked for by a process of its own. */
-async function inNewProcesses(command: (address: string) => string[]): Promise<Timed> {
+/** Median over domains, each looked for by a process of its own. */
+async function inNewProcesses(indices: readonly number[], command: (address: string) => string[]): Promise<Timed> {
   const samples: Timed[] = [];
-  for (const index of LOOKED_FOR) {
+  for (const index of indices) {
     const [program = '', ...args] = command(mac(index));
     const started = performance.now();
     const { stdout } = await run(program, args);
@@ -170,6 +176,10 @@ async function virshPerDomain(uri: string): Promise<number> {
     return performance.now() - started;
   }
   throw new Error('virsh found no domain');
+}
+
+function oursArgs(uri: string, address: string): string[] {
+  return [process.execPath, join(import.meta.dirname, 'harness/libvirt-find.ts'), uri, address];
 }
 
 function pythonArgs(uri: string, what: string, address: string, rounds = ROUNDS): string[] {

@@ -3,8 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadGenerator, median } from './harness/load.ts';
 import { copyNodes, createNodes } from './harness/nodes.ts';
-import { residentMiB, type Service } from './harness/process.ts';
-import { flags, Report } from './harness/report.ts';
+import { cpuMs, residentMiB, type Service } from './harness/process.ts';
+import { digits, flags, Report } from './harness/report.ts';
 import { Ours } from './ours.ts';
 import { Ironic, ironicName } from './peers/ironic.ts';
 
@@ -19,6 +19,8 @@ const report = new Report(`Start and memory, median of ${RUNS} runs`, name ?? 'i
 
 interface Idle {
   readonly startMs: number;
+  /** CPU of the process until it rests. */
+  readonly cpuMs: number;
   readonly residentMiB: number;
 }
 
@@ -27,11 +29,12 @@ async function starts(service: Service): Promise<Idle> {
   for (let run = 0; run < RUNS; run += 1) {
     const server = await service.start();
     await sleep(SETTLE_MS);
-    samples.push({ startMs: server.startMs, residentMiB: residentMiB(server.pid) });
+    samples.push({ startMs: server.startMs, cpuMs: cpuMs(server.pid), residentMiB: residentMiB(server.pid) });
     await server.stop();
   }
   return {
     startMs: median(samples.map((sample) => sample.startMs)),
+    cpuMs: median(samples.map((sample) => sample.cpuMs)),
     residentMiB: median(samples.map((sample) => sample.residentMiB)),
   };
 }
@@ -55,6 +58,7 @@ report.add({
   ours: mine.startMs,
   ...(theirs && { peer: theirs.startMs }),
   target: { below: 600 },
+  note: `CPU ${digits(mine.cpuMs)} ms${theirs ? ` (peer ${digits(theirs.cpuMs)} ms)` : ''}`,
 });
 report.add({
   what: `resident memory at rest, ${NODES} nodes`,

@@ -11,9 +11,10 @@ export interface Traffic {
   readonly roundTrips: number;
 }
 
-/** A Unix socket that passes everything on to libvirtd's and counts it. */
+/** A Unix socket that passes everything on to libvirtd's, as late as a network would, and counts it. */
 export class LibvirtTap implements AsyncDisposable {
   readonly path: string;
+  readonly #delayMs: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #calls = 0;
@@ -21,14 +22,15 @@ export class LibvirtTap implements AsyncDisposable {
   #bytes = 0;
   #roundTrips = 0;
 
-  private constructor(path: string, target: string) {
+  private constructor(path: string, target: string, delayMs: number) {
     this.path = path;
+    this.#delayMs = delayMs;
     this.#server = createServer((client) => this.#pass(client, createConnection({ path: target })));
   }
 
-  /** Listens at `path` for connections to the daemon at `target`. */
-  static async listen(path: string, target: string): Promise<LibvirtTap> {
-    const tap = new LibvirtTap(path, target);
+  /** Listens at `path` for connections to the daemon at `target`; each direction takes `delayMs`. */
+  static async listen(path: string, target: string, delayMs: number): Promise<LibvirtTap> {
+    const tap = new LibvirtTap(path, target, delayMs);
     await new Promise<void>((resolve, reject) => {
       tap.#server.once('error', reject);
       tap.#server.listen(path, resolve);
@@ -73,11 +75,13 @@ export class LibvirtTap implements AsyncDisposable {
       [daemon, client],
     ] as const) {
       this.#sockets.add(from);
-      from.pipe(to);
+      // Timers of one length go off in the order they were set.
+      const later = (action: () => void): void => void setTimeout(action, this.#delayMs);
+      from.on('data', (chunk) => later(() => to.writable && to.write(chunk)));
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#sockets.delete(from);
-        to.end();
+        later(() => to.end());
       });
     }
   }
