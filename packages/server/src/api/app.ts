@@ -155,7 +155,8 @@ class Dispatcher {
         request_id: trace.id,
         method: request.method,
         route: trace.route,
-        url: request.raw.url?.slice(0, 300),
+        // Without the query, which may carry arguments that are secret.
+        path: request.raw.url?.split('?', 1)[0]?.slice(0, 300),
         status: answer.status,
         duration_ms: Math.round(duration * 1000) / 1000,
       },

@@ -38,9 +38,15 @@ const SECRET_PARTS = [
 ];
 
 const SECRET_NAME = new RegExp(SECRET_PARTS.join('|'), 'i');
-/** A secret inside a text: `--password x`, `password=x`, `"password": "x"`, `'auth_token': 'x'`. */
-const SECRET_IN_TEXT = new RegExp(
-  `((?:--?)?["']?[\\w.-]{0,64}?(?:${SECRET_PARTS.join('|')}|passwd)[\\w.-]{0,64}["']?\\s{0,8}(?:[=:]|\\s)\\s{0,8})("[^"]*"|'[^']*'|[^\\s,;&"'}\\])]+)`,
+const VALUE = `("[^"]*"|'[^']*'|[^\\s,;&"'}\\])]+)`;
+/** A secret inside a text, assigned: `password=x`, `"password": "x"`, `'auth_token': 'x'`. */
+const ASSIGNED = new RegExp(
+  `((?:${SECRET_PARTS.join('|')}|passwd)[\\w.-]{0,64}["']?\\s{0,8}[=:]\\s{0,8})${VALUE}`,
+  'gi',
+);
+/** A secret inside a text, as a program's option: `--password x`. */
+const OPTION = new RegExp(
+  `((?<![\\w.-])--?[\\w.-]{0,64}?(?:${SECRET_PARTS.join('|')}|passwd)[\\w.-]{0,64}\\s{1,8})${VALUE}`,
   'gi',
 );
 /** Credentials in a URL: `scheme://user:password@host`. */
@@ -84,13 +90,11 @@ export function maskObject(value: JsonObject, extra: ReadonlySet<string> = NONE)
 export function maskText(text: string): string {
   let masked = text;
   if (text.includes('://') && text.includes('@')) masked = masked.replace(SECRET_IN_URL, `$1${MASK}$2`);
-  if (HINT.test(text)) masked = masked.replace(SECRET_IN_TEXT, maskAssignment);
+  if (HINT.test(text)) masked = masked.replace(ASSIGNED, maskValue).replace(OPTION, maskValue);
   return masked;
 }
 
-function maskAssignment(whole: string, name: string, value: string): string {
-  const assigned = /[=:]\s*$/.test(name) || /(^|\s)--?["']?[\w.-]+["']?\s+$/.test(name);
-  if (!assigned) return whole;
+function maskValue(_whole: string, name: string, value: string): string {
   const quote = value.startsWith('"') || value.startsWith("'") ? value.slice(0, 1) : '';
   return `${name}${quote}${MASK}${quote}`;
 }
