@@ -30,6 +30,9 @@ export class BodyRefused extends Error {
   }
 }
 
+/** What clients are told of a failure that is ours. */
+export const UNEXPECTED = 'The service failed unexpectedly; its log tells more under the id of this request.';
+
 function wrap(inner: unknown): string {
   return JSON.stringify({ error_message: JSON.stringify(inner) });
 }
