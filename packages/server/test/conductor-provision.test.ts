@@ -174,7 +174,7 @@ test('a clean step that does not exist fails the clean, without maintenance', as
   assert.equal(node.target_provision_state, 'manageable');
   assert.equal(
     node.last_error,
-    "Node failed to start the first cleaning step: node does not support this clean step: {'interface': 'deploy', 'step': 'nope'}",
+    `Cannot clean node ${uuid}: node does not support this clean step: {'interface': 'deploy', 'step': 'nope'}`,
   );
   assert.equal(node.maintenance, false);
   await bench.verb(uuid, 'manage');

@@ -5,6 +5,8 @@
 import type { BootDevice, BootMode, IndicatorEntry, IndicatorState, PowerTarget } from '../hardware/contracts.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type {
+  AllocationRecord,
+  AllocationRow,
   InterfaceType,
   NodeRecord,
   NodeRow,
@@ -191,6 +193,12 @@ export interface Conductor {
     edit: (target: VolumeTargetRecord) => Partial<VolumeTargetRecord>,
   ): Promise<VolumeTargetRow>;
   destroyVolumeTarget(context: RequestContext, target: string): Promise<void>;
+
+  /** Stores a claim in state `allocating` and looks for a node that fits it; `candidate_nodes` are UUIDs. */
+  createAllocation(context: RequestContext, values: Partial<AllocationRecord>): Promise<AllocationRow>;
+  /** Makes the claim of a node that is `active` already; 409 when they do not agree. */
+  backfillAllocation(context: RequestContext, node: string, values: Partial<AllocationRecord>): Promise<AllocationRow>;
+  destroyAllocation(context: RequestContext, allocation: string): Promise<void>;
 
   /** Drivers live conductors serve, sorted by name. */
   drivers(): readonly DriverDescription[];

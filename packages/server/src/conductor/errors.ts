@@ -37,6 +37,13 @@ export class ConcurrentActionLimit extends Unavailable {
   }
 }
 
+/** No node was found for an allocation; the text is the reason its `last_error` gives. */
+export class AllocationFailed extends WroughtError {
+  constructor(reason: string) {
+    super(500, reason);
+  }
+}
+
 /** A verb was refused because an interface found the node's settings wrong; the status is that of what failed. */
 export class ValidationFailed extends WroughtError {
   constructor(prefix: string, cause: unknown) {

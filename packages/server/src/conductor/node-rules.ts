@@ -42,12 +42,12 @@ export function applyRules(core: Core, node: NodeRecord, edit: NodeEdit): Partia
   return changes;
 }
 
-/** @throws InvalidParameterValue when no live conductor serves the driver in the group */
-export function checkServed(core: Core, driver: string, group: string): void {
+/** @throws InvalidParameterValue when no live conductor serves the driver in the group; `hint` ends its text */
+export function checkServed(core: Core, driver: string, group: string, hint = ''): void {
   if (core.members.serves(driver, group)) return;
   throw new InvalidParameterValue(
     `No valid host was found. Reason: No conductor service registered which supports driver ${driver} for conductor ` +
-      `group "${group}". Ensure the driver is valid and enabled.`,
+      `group "${group}".${hint}`,
   );
 }
 
@@ -123,7 +123,8 @@ function protectionRules(node: NodeRecord, changes: Partial<NodeRecord>): void {
   const becomes = changes.protected ?? node.protected;
   if (changes.protected === true && !['active', 'rescue'].includes(node.provision_state)) {
     throw new Conflict(
-      `Node ${node.uuid} can not be protected in state "${node.provision_state}", only in active or rescue.`,
+      `Node ${node.uuid} can only be made protected in provision states 'active' or 'rescue', the current state is ` +
+        `'${node.provision_state}'`,
     );
   }
   if (changes.protected === false) changes.protected_reason = null;
@@ -135,7 +136,9 @@ function protectionRules(node: NodeRecord, changes: Partial<NodeRecord>): void {
 function retirementRules(node: NodeRecord, changes: Partial<NodeRecord>): void {
   const becomes = changes.retired ?? node.retired;
   if (changes.retired === true && node.provision_state === 'available') {
-    throw new Conflict(`Node ${node.uuid} can not be retired in state "available". Move it to manageable first.`);
+    throw new Conflict(
+      `Node ${node.uuid} can not have 'retired' set in provision state 'available', the current state is 'available'`,
+    );
   }
   if (changes.retired === false) changes.retired_reason = null;
   else if (changes.retired_reason && !becomes) {

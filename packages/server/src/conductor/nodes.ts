@@ -23,7 +23,7 @@ export async function createNode(
 ): Promise<NodeRow> {
   const { DEFAULT } = core.config;
   const group = (values.conductor_group ?? DEFAULT.default_conductor_group).toLowerCase();
-  checkServed(core, values.driver, group);
+  checkServed(core, values.driver, group, ' Ensure the driver is valid and enabled.');
   const defaults = core.hardware.defaultInterfaces(values.driver);
   const complete: Partial<NodeRecord> = {
     provision_state: context.minor >= ENROLL ? 'enroll' : 'available',

@@ -55,8 +55,7 @@ function checkPortChange(node: NodeRecord, port: PortRecord, changes: Partial<Po
   if (node.maintenance) return;
   if (changes.address !== undefined && (node.instance_uuid !== null || node.provision_state === 'active')) {
     throw new Conflict(
-      `Cannot update the address of port ${port.uuid} while node ${node.uuid} is active or associated with an instance. ` +
-        'Set the node into maintenance mode first.',
+      `Cannot update hardware address for port ${port.uuid} as node ${node.uuid} is active or has instance UUID assigned`,
     );
   }
   const moved = CONNECTIVITY.filter((field) => changes[field] !== undefined);

@@ -6,6 +6,7 @@ import { DriverNotFound } from '../errors.ts';
 import { type HardwareRegistry, VALIDATED_INTERFACES } from '../hardware/composition.ts';
 import type { Logger } from '../hardware/contracts.ts';
 import type { Store } from '../store/store.ts';
+import * as allocations from './allocations.ts';
 import type { Conductor, DriverDescription } from './commands.ts';
 import * as consoles from './console.ts';
 import type { Core } from './core.ts';
@@ -106,6 +107,7 @@ export function createConductor(parts: ConductorParts): ConductorService {
     if (released + failed > 0) core.log.warn({ released, failed }, 'Repaired what an earlier life of the process left');
     background = takeUpWork(core, engine, reasons)
       .then(() => consoles.restartConsoles(core))
+      .then(() => allocations.resumeAllocations(core))
       .catch((error: unknown) => {
         if (!core.signal.aborted) core.log.error({ err: error }, 'Interrupted work could not be taken up');
       });
@@ -188,6 +190,10 @@ export function createConductor(parts: ConductorParts): ConductorService {
     updateVolumeTarget: (_context, target, edit) => volumes.updateVolumeTarget(core, target, edit),
     destroyVolumeTarget: (_context, target) => volumes.destroyVolumeTarget(core, target),
 
+    createAllocation: (_context, values) => allocations.createAllocation(core, values),
+    backfillAllocation: (_context, node, values) => allocations.backfillAllocation(core, node, values),
+    destroyAllocation: (_context, allocation) => allocations.destroyAllocation(core, allocation),
+
     drivers: () => describeDrivers(core, drivers),
     driverProperties: (driver) => hardware.properties(served(core, driver)),
     raidProperties: (driver) => hardware.raidProperties(served(core, driver)),
@@ -244,6 +250,11 @@ function periodicJobs(core: Core, engine: Engine, powerSync: PowerSync): Periodi
       name: 'power-failure-recovery',
       interval: conductor.power_failure_recovery_interval,
       run: () => powerSync.recover(),
+    },
+    {
+      name: 'orphan-allocations',
+      interval: conductor.check_allocations_interval,
+      run: () => allocations.takeOverAllocations(core),
     },
     { name: 'history-purge', interval: conductor.node_history_cleanup_interval, run: () => purgeHistory(core) },
     { name: 'conductor-cleanup', interval: conductor.conductor_cleanup_interval, run: () => core.members.forget() },

@@ -64,9 +64,9 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   deploy: 'provisioning',
   rebuild: 'provisioning',
   clean: 'cleaning',
-  service: 'service',
-  rescue: 'rescue',
-  unrescue: 'unrescue',
+  service: 'servicing',
+  rescue: 'rescuing',
+  unrescue: 'unrescuing',
   provide: 'providing',
 };
 

@@ -20,7 +20,7 @@ export const clean: Workflow = {
   name: 'clean',
   steps: {
     prepare,
-    list: (run) => listSteps(run, agentSteps(run.task.node)),
+    list: (run) => listSteps(run, 'Node failed to start the first cleaning step:', agentSteps(run.task.node)),
     ...flowSteps('clean', async () => ({ next: 'finish' })),
     finish,
     tearDown: async ({ task }) => {
@@ -57,7 +57,7 @@ async function prepare(run: Run): Promise<Outcome> {
   }
   if (ramdisk) changes.driver_internal_info = { ...node.driver_internal_info, ramdisk_used: true };
   if (waits === 'wait') return { event: 'wait', next: 'list', park: true, changes };
-  return await listSteps(run, [], changes);
+  return await listSteps(run, `Cannot clean node ${node.uuid}:`, [], changes);
 }
 
 /** Nothing of the agent is needed: the user says so, or every listed step works without it. */
@@ -77,7 +77,12 @@ function agentSteps(node: NodeRecord): JsonObject[] {
   return Object.values(cached).flatMap((steps) => (Array.isArray(steps) ? steps.filter(isJsonObject) : []));
 }
 
-async function listSteps(run: Run, inBand: readonly JsonObject[], changes: Partial<NodeRecord> = {}): Promise<Outcome> {
+async function listSteps(
+  run: Run,
+  trouble: string,
+  inBand: readonly JsonObject[],
+  changes: Partial<NodeRecord> = {},
+): Promise<Outcome> {
   const { core, task } = run;
   const { node } = task;
   let steps: JsonObject[];
@@ -89,7 +94,7 @@ async function listSteps(run: Run, inBand: readonly JsonObject[], changes: Parti
         ? automatedCleanSteps(core.config, task.hardware)
         : userSteps('clean', task.hardware, requested, { disableRamdisk, inBand });
   } catch (error) {
-    throw new StepFailed(`Node failed to start the first cleaning step: ${messageOf(error)}`, { cause: error });
+    throw new StepFailed(`${trouble} ${messageOf(error)}`, { cause: error });
   }
   return await beginFlow(run, 'clean', steps, finishWith(changes), changes);
 }
