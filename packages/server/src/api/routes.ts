@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { allocationRoutes } from './allocations.ts';
 import { chassisRoutes } from './chassis.ts';
 import { conductorRoutes } from './conductors.ts';
 import { driverRoutes } from './drivers.ts';
@@ -25,6 +26,7 @@ export function apiRoutes(services: Services): Route[] {
     ...chassisRoutes(services),
     ...driverRoutes(services),
     ...conductorRoutes(services),
+    ...allocationRoutes(services),
     ...deployTemplateRoutes(services),
     ...runbookRoutes(services),
     ...runbookTraitRoutes(services),
