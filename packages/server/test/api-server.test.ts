@@ -3,9 +3,11 @@
 /** The API over real sockets: framing, limits, many connections, links. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { defaultConfig } from '../src/config/index.ts';
 import { apiHarness, type Harness, insertNode } from './support/api.ts';
 
@@ -82,6 +84,19 @@ test('a chunked body beyond the limit is 413 before it ends', async () => {
 test('a declared length beyond the limit is 413 without waiting for the body', async () => {
   const answer = await raw('POST /v1/nodes HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n', /too large/);
   assert.match(answer, /^HTTP\/1\.1 413 /);
+});
+
+test('a client that goes away in the middle of its body is no failure of the service', async () => {
+  const socket = connect(Number(url.port), url.hostname);
+  await once(socket, 'connect');
+  socket.write('POST /v1/nodes HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{"driver"');
+  const before = api.log.lines.length;
+  await setTimeout(50);
+  socket.destroy();
+  while (api.log.lines.length === before) await setTimeout(5);
+  const line = api.log.lines.at(-1);
+  const { status } = (line?.fields ?? {}) as { status?: number };
+  assert.deepEqual([line?.level, status], ['info', 400]);
 });
 
 test('a provision request may be larger than others', async () => {

@@ -12,10 +12,15 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   if (declared === 0 && request.headers['transfer-encoding'] === undefined) return EMPTY;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge(limit);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > limit) throw tooLarge(limit);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof BodyRefused) throw error;
+    throw new BodyRefused(400, 'The request body ended early.');
   }
   const only = chunks[0];
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
