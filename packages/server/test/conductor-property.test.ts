@@ -48,9 +48,9 @@ const MORE = {
   rescuePassword: 'x',
 };
 
-/** Records every state the node is stored in. */
-function traceStates(store: Store, uuid: string, from: string): { states: string[] } {
-  const trace = { states: [from] };
+/** Records every state the node is stored in, and what no reader may ever see. */
+function traceStates(store: Store, uuid: string, from: string): { states: string[]; wrong: string[] } {
+  const trace: { states: string[]; wrong: string[] } = { states: [from], wrong: [] };
   const transaction = store.transaction.bind(store);
   Object.assign(store, {
     transaction: (body: Parameters<Store['transaction']>[0]) =>
@@ -64,7 +64,12 @@ function traceStates(store: Store, uuid: string, from: string): { states: string
             return async (...args: Parameters<typeof target.update>) => {
               const row = await target.update(...args);
               const state = row?.uuid === uuid ? row.provision_state : undefined;
-              if (state !== undefined && state !== trace.states.at(-1)) trace.states.push(state);
+              if (row === undefined || state === undefined) return row;
+              if (state !== trace.states.at(-1)) trace.states.push(state);
+              const { target_provision_state: goal, last_error: error } = row;
+              const failed = isFailed(state) || state === 'error';
+              if (STABLE_STATES.has(state) !== (goal === null)) trace.wrong.push(`${state} has target ${goal}`);
+              if (failed && !error) trace.wrong.push(`${state} has no last_error`);
               return row;
             };
           },
@@ -129,6 +134,7 @@ test('whatever clients ask and machines do, the node only moves as listed and ne
         assert.equal(works, /wait|hold/.test(node.provision_state) ? 1 : 0, node.provision_state);
         if (node.maintenance) await bench.conductor.setMaintenance(CONTEXT, uuid, false, null);
       }
+      assert.deepEqual(trace.wrong, []);
       for (const [index, state] of trace.states.entries()) {
         const before = trace.states[index - 1];
         // An abort of service passes `service failed` on its way to active within one write.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Keeps recorded and real power states together: a pass over all nodes, events from devices, and recovery of lost ones. */
+/** Keeps recorded and real power states together: a pass over all nodes, and events from devices. */
 
 import { messageOf, NodeLocked, NodeNotFound } from '../errors.ts';
 import type { PowerInterface, PowerReading, PowerState } from '../hardware/contracts.ts';
@@ -11,16 +11,15 @@ import type { Condition } from '../store/store.ts';
 import { type Core, INTERNAL } from './core.ts';
 import { LockLost } from './errors.ts';
 import { remember } from './history.ts';
+import { Lane } from './lane.ts';
 import { lazyNode, SYNC_COLUMNS } from './lazy-node.ts';
 import { attemptPowerAction } from './power-action.ts';
+import { POWER_FAILURE } from './power-recovery.ts';
 import { NodeTask } from './task.ts';
 import { readFacts } from './workflows/facts.ts';
 
 /** Nodes read from the database at a time. */
 const PAGE = 1000;
-
-/** Fault of nodes whose power could not be read or kept. */
-const POWER_FAILURE = 'power failure';
 
 interface Reading {
   readonly task: NodeTask;
@@ -52,10 +51,19 @@ export class PowerSync {
 
   /** One look at every node. */
   async pass(): Promise<void> {
-    const { store, statistics, members, host, signal } = this.#core;
+    const { config, store, statistics, members, host, signal } = this.#core;
     const begun = performance.now();
     const totals = { nodes: 0, failures: 0, corrections: 0, seconds: 0 };
-    const alive = new Set<string>();
+    const seen = new Set<string>();
+    const workers = config.conductor.sync_power_state_workers;
+    const look = async (task: NodeTask) => this.#judge({ task, state: await this.#read(task) }, totals);
+    const lanes: Lanes = {
+      healthy: new Lane(workers, look),
+      // Machines that did not answer before have workers of their own, so that the others need not wait behind them.
+      troubled: new Lane(workers, look),
+      bulk: new Lane(workers, ([power, tasks]) => this.#readBulk(power, tasks, totals)),
+    };
+    const bulk = new Map<PowerInterface, NodeTask[]>();
     for (let after = 0; !signal.aborted; ) {
       const rows = await store.nodes.list({
         columns: SYNC_COLUMNS,
@@ -63,70 +71,19 @@ export class PowerSync {
         limit: PAGE,
       });
       const ours = rows.filter((row) => (members.ownerOf(row) ?? host) === host);
-      for (const row of ours) alive.add(row.uuid);
+      for (const row of ours) seen.add(row.uuid);
       const overrides = await this.#interfaceOverrides(after, rows.at(-1)?.id ?? after);
-      await this.#page(ours, overrides, totals);
+      await this.#queue(ours, overrides, lanes, bulk);
       totals.nodes += ours.length;
       after = rows.at(-1)?.id ?? after;
       if (rows.length < PAGE) break;
+      await lanes.healthy.hungry();
     }
-    for (const uuid of this.#failures.keys()) if (!alive.has(uuid)) this.#failures.delete(uuid);
+    lanes.bulk.push([...bulk]);
+    await Promise.all([lanes.healthy.idle(), lanes.troubled.idle(), lanes.bulk.idle()]);
+    for (const uuid of this.#failures.keys()) if (!seen.has(uuid)) this.#failures.delete(uuid);
     totals.seconds = (performance.now() - begun) / 1000;
     statistics.powerSync = totals;
-  }
-
-  /** Tries the nodes that were given up because of their power; those that answer leave maintenance. */
-  async recover(): Promise<number> {
-    const { store, members, host, signal } = this.#core;
-    const rows = await store.nodes.list({
-      where: [
-        { column: 'maintenance', op: '=', value: true },
-        { column: 'fault', op: '=', value: POWER_FAILURE },
-        { column: 'provision_state', op: '!=', value: 'enroll' },
-        { column: 'target_power_state', op: 'is null' },
-        { column: 'reservation', op: 'is null' },
-      ],
-    });
-    let recovered = 0;
-    for (const row of rows) {
-      if (signal.aborted) break;
-      if ((members.ownerOf(row) ?? host) !== host) continue;
-      if (await this.#recoverNode(row.uuid)) recovered += 1;
-    }
-    return recovered;
-  }
-
-  async #recoverNode(uuid: string): Promise<boolean> {
-    const core = this.#core;
-    try {
-      const shared = await NodeTask.shared(core, uuid, INTERNAL);
-      await shared.hardware.power.validate(shared);
-      const state = await shared.hardware.power.getPowerState(shared);
-      if (state === 'error' || state === null) return false;
-      const changed = await core.store.nodes.update(
-        uuid,
-        { power_state: state, maintenance: false, maintenance_reason: null, fault: null, last_error: null },
-        [
-          { column: 'reservation', op: 'is null' },
-          { column: 'maintenance', op: '=', value: true },
-          { column: 'fault', op: '=', value: POWER_FAILURE },
-        ],
-      );
-      if (changed === undefined) return false;
-      this.#failures.delete(uuid);
-      shared.log.info({ power_state: state }, 'The node recovered from its power failure');
-      await remember(
-        core,
-        core.store,
-        shared.node,
-        { severity: 'INFO', type: 'monitoring', event: `Recovered from power failure; power state is "${state}"` },
-        INTERNAL,
-      );
-      return true;
-    } catch (error) {
-      core.log.debug({ node: uuid, reason: messageOf(error) }, 'The node is still in power failure');
-      return false;
-    }
   }
 
   /** Interfaces that instance_info chooses, read only for the nodes that have such: instance_info can be large. */
@@ -143,11 +100,15 @@ export class PowerSync {
     return new Map(rows.map((row) => [row.uuid, row.instance_info]));
   }
 
-  /** Reads a page of nodes: in bulk where their power interface can, else a bounded number at a time. */
-  async #page(rows: readonly NodeRow[], overrides: Map<string, string>, totals: Totals): Promise<void> {
+  /** Queues a page of nodes: for one call per power interface where that can read many, else one by one. */
+  async #queue(
+    rows: readonly NodeRow[],
+    overrides: Map<string, string>,
+    lanes: Lanes,
+    bulk: Map<PowerInterface, NodeTask[]>,
+  ): Promise<void> {
     const core = this.#core;
     const ports = await this.#portsOf(rows);
-    const bulk = new Map<PowerInterface, NodeTask[]>();
     const healthy: NodeTask[] = [];
     const troubled: NodeTask[] = [];
     for (const row of rows) {
@@ -167,14 +128,8 @@ export class PowerSync {
       } else if (this.#failures.has(row.uuid)) troubled.push(task);
       else healthy.push(task);
     }
-    const workers = core.config.conductor.sync_power_state_workers;
-    const judge = async (reading: Reading) => this.#judge(reading, totals);
-    await Promise.all([
-      // Machines that did not answer before have workers of their own, so that the others need not wait behind them.
-      eachBounded(healthy, workers, async (task) => judge({ task, state: await this.#read(task) })),
-      eachBounded(troubled, workers, async (task) => judge({ task, state: await this.#read(task) })),
-      ...[...bulk].map(([power, tasks]) => this.#readBulk(power, tasks, workers, judge)),
-    ]);
+    lanes.healthy.push(healthy);
+    lanes.troubled.push(troubled);
   }
 
   async #portsOf(rows: readonly NodeRow[]): Promise<Map<string, PortRow[]>> {
@@ -189,12 +144,7 @@ export class PowerSync {
     return byNode;
   }
 
-  async #readBulk(
-    power: PowerInterface,
-    tasks: readonly NodeTask[],
-    workers: number,
-    judge: (reading: Reading) => Promise<void>,
-  ): Promise<void> {
+  async #readBulk(power: PowerInterface, tasks: readonly NodeTask[], totals: Totals): Promise<void> {
     let states: Map<string, PowerReading | Error>;
     try {
       states = (await power.getPowerStates?.(tasks)) ?? new Map();
@@ -202,10 +152,13 @@ export class PowerSync {
       if (this.#core.signal.aborted) throw error;
       states = new Map(tasks.map((task) => [task.node.uuid, asError(error)]));
     }
-    await eachBounded(tasks, workers, async (task) => {
+    const workers = this.#core.config.conductor.sync_power_state_workers;
+    const lane = new Lane<NodeTask>(workers, async (task) => {
       const state = states.get(task.node.uuid) ?? new Error('the power interface gave no answer for this node');
-      await judge({ task, state });
+      await this.#judge({ task, state }, totals);
     });
+    lane.push(tasks);
+    await lane.idle();
   }
 
   async #read(task: NodeTask): Promise<PowerReading | Error> {
@@ -389,6 +342,12 @@ export class PowerSync {
   }
 }
 
+interface Lanes {
+  readonly healthy: Lane<NodeTask>;
+  readonly troubled: Lane<NodeTask>;
+  readonly bulk: Lane<readonly [PowerInterface, readonly NodeTask[]]>;
+}
+
 interface Totals {
   failures: number;
   corrections: number;
@@ -416,18 +375,4 @@ function decodePort(row: PortRow): PortRecord {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(messageOf(error));
-}
-
-/** Runs `body` for every item, at most `limit` at a time. */
-async function eachBounded<T>(items: readonly T[], limit: number, body: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (;;) {
-      const item = items[next];
-      next += 1;
-      if (item === undefined) return;
-      await body(item);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
 }

@@ -18,6 +18,7 @@ import * as nodes from './nodes.ts';
 import { type PeriodicJob, PeriodicJobs } from './periodic.ts';
 import * as ports from './ports.ts';
 import { changePower } from './power.ts';
+import { recoverFromPowerFailure } from './power-recovery.ts';
 import { PowerSync } from './power-sync.ts';
 import { provision } from './provision.ts';
 import {
@@ -249,7 +250,7 @@ function periodicJobs(core: Core, engine: Engine, powerSync: PowerSync): Periodi
     {
       name: 'power-failure-recovery',
       interval: conductor.power_failure_recovery_interval,
-      run: () => powerSync.recover(),
+      run: () => recoverFromPowerFailure(core),
     },
     {
       name: 'orphan-allocations',
