@@ -62,7 +62,7 @@ export async function purgeHistory(core: Core): Promise<number> {
       before = row.id;
       const count = (kept.get(row.node_uuid) ?? 0) + 1;
       kept.set(row.node_uuid, count);
-      if (count > node_history_max_entries && Date.parse(row.created_at) < youngest) doomed.push(row.id);
+      if (count > node_history_max_entries && Date.parse(row.created_at) <= youngest) doomed.push(row.id);
     }
     if (rows.length < 1000) break;
   }
