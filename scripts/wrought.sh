@@ -10,5 +10,7 @@ if [ ! -x node_modules/.bin/node ] || [ ! -e node_modules/.package-lock.json ] |
 fi
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
-# A small young generation: the service shall be small when idle. bin/wrought.js asks for the same when it is started directly.
+# The flags of bin/wrought.js, which keep the idle service small.
+MALLOC_ARENA_MAX=1
+export MALLOC_ARENA_MAX
 exec node_modules/.bin/node --max-semi-space-size=2 --expose-gc "$@"

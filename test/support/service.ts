@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -41,10 +41,14 @@ export async function startService(
 ): Promise<RunningService> {
   const file = join(stateDir, 'test.conf');
   await writeFile(file, config);
+  // Through its first line, as npx does; that line's `node` shall be the one that runs the tests.
   const child = spawn(
-    process.execPath,
-    [CLI, 'serve', '--config-file', file, '--host', '127.0.0.1', '--port', '0', '--state-dir', stateDir],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
+    CLI,
+    ['serve', '--config-file', file, '--host', '127.0.0.1', '--port', '0', '--state-dir', stateDir],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}`, ...env },
+    },
   );
   const log: string[] = [];
   const url = await serving(child, log);
