@@ -243,3 +243,32 @@ test('work that a broken database interrupted is taken up by the same process', 
   const node = await settledAs(bench, uuid, 'manageable');
   assert.equal(node.last_error, null);
 });
+
+test('a result that cannot be stored fails the node instead of leaving it in its working state', async () => {
+  await using bench = await makeBench();
+  const { transaction } = bench.store;
+  let broken = true;
+  Object.assign(bench.store, {
+    transaction: (body: Parameters<typeof transaction>[0]) =>
+      transaction.call(bench.store, async (tables) => {
+        const remove = async (uuid: string) => {
+          if (!broken) return await tables.work.delete(uuid);
+          broken = false;
+          throw new Error('the disk is full');
+        };
+        const work = Object.assign(Object.create(null), {
+          insert: tables.work.insert.bind(tables.work),
+          update: tables.work.update.bind(tables.work),
+          deleteWhere: tables.work.deleteWhere.bind(tables.work),
+          delete: remove,
+        });
+        return await body({ ...tables, work });
+      }),
+  });
+  const { uuid } = await bench.insert();
+  await bench.verb(uuid, 'manage');
+  const node = await bench.settled(uuid);
+  assert.equal(node.provision_state, 'enroll');
+  assert.equal(node.last_error, 'Async execution of verify failed with error: the disk is full');
+  assert.equal(await bench.store.work.count(), 0);
+});

@@ -9,10 +9,10 @@ import { withoutAgent, withoutFlow } from './agent-memory.ts';
 import type { Core } from './core.ts';
 import type { NodeTask } from './task.ts';
 import { move } from './transition.ts';
-import type { Plan } from './workflows/engine.ts';
 import { abortText } from './workflows/flow.ts';
 import { forgetPassword } from './workflows/rescue.ts';
 import { FLOW_KINDS, type FlowKind, stepField } from './workflows/step-kinds.ts';
+import type { Plan } from './workflows/workflow.ts';
 
 /** Decides what an abort does in the node's state. */
 export async function planAbort(_core: Core, task: NodeTask): Promise<Plan> {

@@ -54,22 +54,19 @@ export class NodeTask implements Task, AsyncDisposable {
 
   /**
    * A node under lock: `[conductor]node_locked_retry_attempts` tries, `node_locked_retry_interval` seconds apart.
-   * `changes` are written together with the lock. @throws NodeLocked, NodeNotFound
+   * `where` must hold for the node besides. @throws NodeLocked, NodeNotFound
    */
   static async exclusive(
     core: Core,
     uuid: string,
     origin: Origin,
-    options: { attempts?: number; changes?: Partial<NodeRecord>; where?: readonly Condition[] } = {},
+    options: { attempts?: number; where?: readonly Condition[] } = {},
   ): Promise<NodeTask> {
     const row = await retryLocked(
       core,
       uuid,
       async () => {
-        const taken = await core.store.nodes.update(uuid, { ...options.changes, reservation: core.host }, [
-          FREE,
-          ...(options.where ?? []),
-        ]);
+        const taken = await core.store.nodes.update(uuid, { reservation: core.host }, [FREE, ...(options.where ?? [])]);
         if (taken !== undefined) return taken;
         const found = await core.store.nodes.find('uuid', uuid);
         if (found === undefined) throw new NodeNotFound(uuid);
@@ -182,11 +179,14 @@ export class NodeTask implements Task, AsyncDisposable {
 
   /** Writes changes at once. @throws LockLost */
   async save(changes: Partial<NodeRecord>): Promise<void> {
-    await this.saveIn(this.#core.store, changes);
+    this.saved(await this.saveIn(this.#core.store, changes));
   }
 
-  /** `save` as a part of a transaction. `reservation: null` among the changes gives the lock back. */
-  async saveIn(tables: Tables, changes: Partial<NodeRecord>): Promise<void> {
+  /**
+   * The write of `save` as a part of a transaction; `node` stays as it was until `saved` gets what this returns, when the
+   * transaction is complete. `reservation: null` among the changes gives the lock back.
+   */
+  async saveIn(tables: Tables, changes: Partial<NodeRecord>): Promise<Partial<NodeRecord>> {
     if (!this.#exclusive) throw new Error(`node ${this.node.uuid} may only be changed under its lock`);
     const fitted = fitTexts(this.#core.config, changes);
     const row = await tables.nodes.update(this.node.uuid, fitted, [
@@ -196,9 +196,15 @@ export class NodeTask implements Task, AsyncDisposable {
       this.released();
       throw new LockLost(this.node.uuid);
     }
-    Object.assign(this.node, fitted);
-    if (fitted.driver !== undefined || fitted.instance_info !== undefined || namesInterface(fitted))
+    return fitted;
+  }
+
+  /** Takes into `node` what a completed transaction has written. */
+  saved(changes: Partial<NodeRecord>): void {
+    Object.assign(this.node, changes);
+    if (changes.driver !== undefined || changes.instance_info !== undefined || namesInterface(changes)) {
       this.#hardware = undefined;
+    }
   }
 
   /** The lock is gone: called when the transaction that gave it back is complete. */

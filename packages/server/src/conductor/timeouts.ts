@@ -10,9 +10,10 @@ import { nodePowerAction } from './power-action.ts';
 import { decodeNode, NodeTask } from './task.ts';
 import { fromNow } from './time.ts';
 import { move } from './transition.ts';
-import type { Engine, Plan, Workflow } from './workflows/engine.ts';
+import type { Engine } from './workflows/engine.ts';
 import { pythonRepr } from './workflows/python-repr.ts';
 import { forgetPassword } from './workflows/rescue.ts';
+import type { Plan, Workflow } from './workflows/workflow.ts';
 
 type TimeoutOption =
   | 'deploy_callback_timeout'

@@ -17,8 +17,8 @@ import { hashRescuePassword } from './rescue-password.ts';
 import type { NodeTask } from './task.ts';
 import { move } from './transition.ts';
 import { instanceTraits, userDeploySteps } from './workflows/deploy.ts';
-import type { Plan } from './workflows/engine.ts';
 import { deploySteps, stepId } from './workflows/steps.ts';
+import type { Plan } from './workflows/workflow.ts';
 
 /** Decides what a legal verb does. Changes nothing yet. */
 export async function planFor(core: Core, task: NodeTask, request: ProvisionRequest): Promise<Plan> {

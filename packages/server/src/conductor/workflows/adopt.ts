@@ -3,7 +3,7 @@
 /** manageable -> adopting -> active: takes over a machine that runs already. Nothing is powered or written. */
 
 import { messageOf } from '../../errors.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const adopt: Workflow = {
   name: 'adopt',

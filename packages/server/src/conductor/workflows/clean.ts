@@ -11,10 +11,10 @@ import { nodePowerAction } from '../power-action.ts';
 import type { NodeTask } from '../task.ts';
 import { isManualClean } from '../transition.ts';
 import { automatedRunbook } from './cleaning-runbook.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
 import { readFacts } from './facts.ts';
 import { beginFlow, FlowAborted, flowSteps } from './flow.ts';
 import { automatedCleanSteps, needsRamdisk, userSteps } from './steps.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const clean: Workflow = {
   name: 'clean',

@@ -9,9 +9,9 @@ import type { Tables } from '../../store/store.ts';
 import { withoutFlow } from '../agent-memory.ts';
 import { StepFailed } from '../errors.ts';
 import { nodePowerAction } from '../power-action.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
-import { beginFlow, FlowAborted, flowSteps } from './flow.ts';
+import { beginFlow, flowSteps } from './flow.ts';
 import { deploySteps } from './steps.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const deploy: Workflow = {
   name: 'deploy',
@@ -115,10 +115,9 @@ async function finish(run: Run): Promise<Outcome> {
 }
 
 async function failed(run: Run, error: unknown, step: string): Promise<Outcome> {
-  const { task, core } = run;
+  const { task } = run;
   const text = messageOf(error);
   if (step !== 'prepare' && step !== 'list') await cleanUpQuietly(task);
-  if (error instanceof FlowAborted) core.statistics.entered('aborted');
   if (step === 'cleanUp') return { changes: { last_error: text } };
   return { event: 'fail', changes: { last_error: text, deploy_step: {} } };
 }

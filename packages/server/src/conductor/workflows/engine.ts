@@ -19,50 +19,10 @@ import { decodeNode, FREE, fitTexts, Locked, NodeTask, retryLocked } from '../ta
 import { fromNow, NEVER } from '../time.ts';
 import { move } from '../transition.ts';
 import type { WorkerSlot } from '../workers.ts';
+import type { Outcome, Plan, Run, Workflow } from './workflow.ts';
 
 /** How often a step is begun before the operation is given up as not resumable. */
 const MAX_ATTEMPTS = 3;
-
-/** What a workflow step left to do. */
-export interface Outcome {
-  /** Node changes, written together with the move. */
-  readonly changes?: Partial<NodeRecord>;
-  /** Moves the provision state. */
-  readonly event?: string;
-  /** The target the move sets, where it is not the machine's default. */
-  readonly target?: ProvisionState;
-  /** The step that runs next; absent: the work is done and the lock is given back. */
-  readonly next?: string;
-  /** `next` belongs to another workflow. */
-  readonly workflow?: string;
-  /** Gives the lock back and leaves `next` for whoever continues the node. */
-  readonly park?: boolean;
-  /** Replaces the work's own notes. */
-  readonly data?: JsonObject;
-}
-
-/** A running workflow. */
-export interface Run {
-  readonly core: Core;
-  readonly task: NodeTask;
-  readonly data: JsonObject;
-}
-
-/** A list of named steps. Each is safe to run again unless `repeatable` says otherwise. */
-export interface Workflow {
-  readonly name: string;
-  readonly steps: Readonly<Record<string, (run: Run) => Promise<Outcome>>>;
-  /** What a step's error leads to. It may clean up; errors of its own end in the node's last_error. */
-  failed(run: Run, error: unknown, step: string): Promise<Outcome>;
-  /** Whether an interrupted step may be begun again. Default: always. */
-  repeatable?(run: Run, step: string): boolean;
-}
-
-/** What a verb starts. */
-export interface Plan {
-  readonly changes: Partial<NodeRecord>;
-  readonly work?: { readonly workflow: string; readonly step: string; readonly data?: JsonObject };
-}
 
 interface ActiveWork {
   readonly uuid: string;
@@ -186,6 +146,7 @@ export class Engine {
   async resume(row: WorkRecord, reason: (state: string) => string): Promise<void> {
     const core = this.#core;
     const slot = await core.workers.wait();
+    let task: NodeTask | undefined;
     try {
       const node = await core.store.nodes.update(row.node_uuid, { reservation: core.host }, [FREE]);
       if (node === undefined) {
@@ -193,7 +154,7 @@ export class Engine {
         await core.store.work.update(row.uuid, { lease_owner: row.lease_owner === core.host ? null : row.lease_owner });
         return;
       }
-      const task = new NodeTask(core, decodeNode(node), INTERNAL, true);
+      task = new NodeTask(core, decodeNode(node), INTERNAL, true);
       const workflow = this.#workflows.get(row.workflow);
       const run: Run = { core, task, data: row.data };
       const attempt = row.attempt + 1;
@@ -217,6 +178,9 @@ export class Engine {
         attempt,
         data: row.data,
       });
+    } catch (error) {
+      task?.abandon();
+      throw error;
     } finally {
       slot.release();
     }
@@ -236,6 +200,7 @@ export class Engine {
       if (work !== undefined) await tables.work.delete(work);
     });
     task.released();
+    Object.assign(node, changes);
     this.#announce(task, changes);
   }
 
@@ -330,12 +295,14 @@ export class Engine {
     const { store } = this.#core;
     if (Object.keys(changes).length === 0) await store.work.update(work.uuid, workChanges);
     else {
-      await store.transaction(async (tables) => {
+      const saved = await store.transaction(async (tables) => {
         if (event !== undefined) await this.#rememberMove(tables, task.node, changes, work.origin);
-        await task.saveIn(tables, changes);
+        const fitted = await task.saveIn(tables, changes);
         if (next === undefined) await tables.work.delete(work.uuid);
         else await tables.work.update(work.uuid, workChanges);
+        return fitted;
       });
+      task.saved(saved);
     }
     if (event !== undefined) this.#announce(task, changes);
     if (ends) task.released();

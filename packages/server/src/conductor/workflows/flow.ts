@@ -9,10 +9,10 @@ import type { NodeRecord } from '../../model/resources.ts';
 import { LockLost, StepFailed } from '../errors.ts';
 import { nodePowerAction } from '../power-action.ts';
 import { NodeTask } from '../task.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
 import { pythonRepr } from './python-repr.ts';
 import { FLOW_KINDS, type FlowKind, RESERVED_STEPS, stepField } from './step-kinds.ts';
 import { findDriverStep } from './steps.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 /** Ends a flow: called when no step is left. */
 export type Finish = (run: Run) => Promise<Outcome> | Outcome;

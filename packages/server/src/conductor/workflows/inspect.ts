@@ -4,7 +4,7 @@
 
 import { messageOf } from '../../errors.ts';
 import { requireInterface } from '../../hardware/composition.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const inspect: Workflow = {
   name: 'inspect',

@@ -6,7 +6,7 @@ import { messageOf } from '../../errors.ts';
 import { requireInterface } from '../../hardware/composition.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { NodeRecord } from '../../model/resources.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const rescue: Workflow = {
   name: 'rescue',

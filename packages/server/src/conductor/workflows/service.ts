@@ -9,10 +9,10 @@ import { withoutFlow } from '../agent-memory.ts';
 import { StepFailed } from '../errors.ts';
 import { nodePowerAction } from '../power-action.ts';
 import type { NodeTask } from '../task.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
 import { readFacts } from './facts.ts';
 import { abortText, beginFlow, FlowAborted, flowSteps } from './flow.ts';
 import { needsRamdisk, userSteps } from './steps.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const service: Workflow = {
   name: 'service',

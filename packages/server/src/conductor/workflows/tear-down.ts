@@ -7,7 +7,7 @@ import type { JsonObject } from '../../model/json.ts';
 import type { NodeRecord } from '../../model/resources.ts';
 import { withoutFlow, withoutSteps } from '../agent-memory.ts';
 import type { NodeTask } from '../task.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const tearDown: Workflow = {
   name: 'tear-down',

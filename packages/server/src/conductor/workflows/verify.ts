@@ -4,9 +4,9 @@
 
 import { messageOf } from '../../errors.ts';
 import { StepFailed } from '../errors.ts';
-import type { Outcome, Run, Workflow } from './engine.ts';
 import { readFacts } from './facts.ts';
 import { driverSteps, stepId } from './steps.ts';
+import type { Outcome, Run, Workflow } from './workflow.ts';
 
 export const verify: Workflow = {
   name: 'verify',
