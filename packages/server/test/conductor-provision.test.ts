@@ -417,6 +417,27 @@ test('tear-down forgets the instance, even when it fails', async () => {
   assert.equal(node.last_error, null);
 });
 
+test('what a failed preparation has begun is undone', async () => {
+  await using bench = await makeBench();
+  const fails = () => {
+    throw new Error('half-way');
+  };
+  bench.script.on['deploy.prepareCleaning'] = fails;
+  bench.script.on['deploy.prepare'] = fails;
+  const { uuid } = await bench.insert({ provision_state: 'manageable' });
+  await bench.verb(uuid, 'provide');
+  const failed = await bench.settled(uuid);
+  assert.equal(failed.provision_state, 'clean failed');
+  assert.equal(failed.last_error, `Failed to prepare node ${uuid} for cleaning: half-way`);
+  assert.equal(failed.maintenance, false);
+  assert.deepEqual(failed.driver_internal_info, {});
+  assert.ok(bench.script.calls.includes('deploy.tearDownCleaning'));
+  const other = await bench.insert({ provision_state: 'available' });
+  await bench.verb(other.uuid, 'active');
+  assert.equal((await bench.settled(other.uuid)).last_error, 'Failed to prepare to deploy: half-way');
+  assert.ok(bench.script.calls.includes('deploy.cleanUp'));
+});
+
 test('a protected node is neither deleted nor rebuilt; a retired one ends in manageable', async () => {
   await using bench = await makeBench();
   const { uuid } = await bench.insert({ provision_state: 'active', protected: true });

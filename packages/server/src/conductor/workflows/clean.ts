@@ -50,7 +50,11 @@ async function prepare(run: Run): Promise<Outcome> {
     ramdisk = !(manual && isOutOfBand(task));
     if (ramdisk) await task.hardware.network.validate(task);
     changes = await readFacts(task, { tables: true });
-    if (ramdisk) waits = await task.hardware.deploy.prepareCleaning(task);
+    if (ramdisk) {
+      // Known before it is stored, so that a preparation that fails half-way is torn down.
+      task.saved({ driver_internal_info: { ...node.driver_internal_info, ramdisk_used: true } });
+      waits = await task.hardware.deploy.prepareCleaning(task);
+    }
   } catch (error) {
     if (core.signal.aborted) throw error;
     throw new StepFailed(`Failed to prepare node ${node.uuid} for cleaning: ${messageOf(error)}`, { cause: error });

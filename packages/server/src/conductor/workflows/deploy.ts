@@ -117,7 +117,7 @@ async function finish(run: Run): Promise<Outcome> {
 async function failed(run: Run, error: unknown, step: string): Promise<Outcome> {
   const { task } = run;
   const text = messageOf(error);
-  if (step !== 'prepare' && step !== 'list') await cleanUpQuietly(task);
+  if (step !== 'cleanUp') await cleanUpQuietly(task);
   if (step === 'cleanUp') return { changes: { last_error: text } };
   return { event: 'fail', changes: { last_error: text, deploy_step: {} } };
 }

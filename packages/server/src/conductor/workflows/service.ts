@@ -52,7 +52,11 @@ async function prepare(run: Run): Promise<Outcome> {
     await task.hardware.power.validate(task);
     if (ramdisk) await task.hardware.network.validate(task);
     changes = await readFacts(task, { tables: true });
-    if (ramdisk) waits = await task.hardware.deploy.prepareService(task);
+    if (ramdisk) {
+      // Known before it is stored, so that a preparation that fails half-way is torn down.
+      task.saved({ driver_internal_info: { ...node.driver_internal_info, ramdisk_used: true } });
+      waits = await task.hardware.deploy.prepareService(task);
+    }
   } catch (error) {
     if (core.signal.aborted) throw error;
     throw new StepFailed(`Failed to prepare node ${node.uuid} for service: ${messageOf(error)}`, { cause: error });
