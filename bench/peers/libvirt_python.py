@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a driver on libvirt-python does. Usage: libvirt_python.py URI WHAT MAC ROUNDS; prints seconds as JSON.
 
-find    open a connection, list the domains, read each one's XML until one has the MAC (ROUNDS is ignored)
+find    open a connection, list the domains, read the XML of each, tell whose it is and that it is one's only (ROUNDS is ignored)
 again   the same listing on an open connection, ROUNDS times
 states  the state of every domain on an open connection, ROUNDS times
 """
@@ -17,10 +17,11 @@ connection = libvirt.open(uri)
 
 
 def find():
-    for domain in connection.listAllDomains():
-        if mac in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE):
-            return domain.name()
-    raise SystemExit("no domain has " + mac)
+    listing = [(domain.name(), domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)) for domain in connection.listAllDomains()]
+    owners = [name for name, xml in listing if mac in xml]
+    if len(owners) != 1:
+        raise SystemExit("%d domains have %s" % (len(owners), mac))
+    return owners[0]
 
 
 def states():
