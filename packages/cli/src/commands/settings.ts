@@ -5,8 +5,8 @@ import { type Config, loadConfig } from '@wrought/server/config';
 
 /** Command-line options that say where settings come from. */
 export interface SettingsOptions {
-  readonly configFile: string[];
-  readonly configDir: string[];
+  readonly configFile?: string[];
+  readonly configDir?: string[];
   readonly stateDir?: string;
   readonly host?: string;
   readonly port?: string;
@@ -22,5 +22,5 @@ export function loadSettings(options: SettingsOptions): { config: Config; warnin
   }
   if (options.host !== undefined) overrides.push({ section: 'api', option: 'host_ip', value: options.host });
   if (options.port !== undefined) overrides.push({ section: 'api', option: 'port', value: options.port });
-  return loadConfig({ files: options.configFile, dirs: options.configDir, env: process.env, overrides });
+  return loadConfig({ files: options.configFile ?? [], dirs: options.configDir ?? [], env: process.env, overrides });
 }
