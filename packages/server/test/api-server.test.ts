@@ -164,7 +164,9 @@ test('forwarded headers count only when told to believe them', async () => {
   const self = async (harness: Harness) =>
     (await harness.call('GET', '/v1', undefined, { headers })).body.links[0].href;
   assert.equal(await self(api), 'http://bm.example:6385/v1/');
-  const behind = await apiHarness({ proxyHeaders: true });
+  const behind = await apiHarness({
+    config: defaultConfig({ oslo_middleware: { enable_proxy_headers_parsing: true } }),
+  });
   const fixed = await apiHarness({ config: defaultConfig({ api: { public_endpoint: 'https://metal.example/bm/' } }) });
   try {
     assert.equal(await self(behind), 'https://public.example/baremetal/v1/');

@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import { WroughtError } from '../errors.ts';
+import { messageOf, WroughtError } from '../errors.ts';
 import { HttpBasicAuth } from './auth/http-basic.ts';
 import { type AuthStrategy, noAuth } from './auth/strategy.ts';
 import { addCors } from './cors.ts';
@@ -83,11 +83,19 @@ function tls({ config }: ApiOptions): object {
   if (!enable_ssl_api || cert_file === null) return {};
   return {
     https: {
-      cert: readFileSync(cert_file),
-      key: readFileSync(key_file ?? cert_file),
+      cert: readPem('cert_file', cert_file),
+      key: readPem(key_file === null ? 'cert_file' : 'key_file', key_file ?? cert_file),
       minVersion: tls_minimum_version === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
     },
   };
+}
+
+function readPem(option: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new WroughtError(500, `[api]${option} = ${file} can not be read: ${messageOf(error)}`);
+  }
 }
 
 function strategyOf({ config, log }: ApiOptions): AuthStrategy {

@@ -7,16 +7,15 @@ const HOST = /^[A-Za-z0-9.\-_:[\]]{1,300}$/;
 
 /**
  * Scheme, host and port that links start with: `[api]public_endpoint`, else what the request was sent to. The text may
- * stand inside a JSON string and a header as it is.
- *
- * @param proxyHeaders whether X-Forwarded-Proto, -Host, -Port and -Prefix are believed
+ * stand inside a JSON string and a header as it is. X-Forwarded-Proto, -Host, -Port and -Prefix are believed with
+ * `[oslo_middleware]enable_proxy_headers_parsing`.
  */
-export function baseUrl(raw: IncomingMessage, config: Config, proxyHeaders: boolean): string {
+export function baseUrl(raw: IncomingMessage, config: Config): string {
   const configured = config.api.public_endpoint;
   if (configured !== null) return JSON.stringify(configured.replace(/\/+$/, '')).slice(1, -1);
   const encrypted = 'encrypted' in raw.socket || config.api.enable_ssl_api;
   const forwarded = (name: string): string | undefined => {
-    const value = proxyHeaders ? raw.headers[`x-forwarded-${name}`] : undefined;
+    const value = config.oslo_middleware.enable_proxy_headers_parsing ? raw.headers[`x-forwarded-${name}`] : undefined;
     return typeof value === 'string' ? value.split(',')[0]?.trim() : undefined;
   };
   const scheme = forwarded('proto') === 'https' || (forwarded('proto') === undefined && encrypted) ? 'https' : 'http';

@@ -18,8 +18,6 @@ import { MAX_MINOR, MAX_VERSION_HEADER, MIN_MINOR, MIN_VERSION_HEADER, negotiate
 export interface DispatcherOptions extends Services {
   /** Until it says true every request is answered 503. */
   readonly isReady?: () => boolean;
-  /** Believe X-Forwarded-Proto, -Host, -Port and -Prefix: only behind a proxy that sets them. */
-  readonly proxyHeaders?: boolean;
   /** Routes besides the API's own. */
   readonly routes?: readonly Route[];
 }
@@ -91,7 +89,7 @@ export class Dispatcher {
       return identity;
     }
     const version = negotiate(raw.headers);
-    const base = baseUrl(raw, this.#options.config, this.#options.proxyHeaders ?? false);
+    const base = baseUrl(raw, this.#options.config);
     if (path === '') return this.#root(raw, reply, trace, version, base);
     const strip = 'minor' in version && version.legacy && version.minor < 91 && path.endsWith('.json');
     const segments = segmentsOf(strip ? path.slice(0, -'.json'.length) : path);

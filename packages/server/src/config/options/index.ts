@@ -17,6 +17,7 @@ import {
   metrics_statsd,
   nova,
   oslo_concurrency,
+  oslo_middleware,
   sensor_data,
   service_catalog,
   swift,
@@ -53,6 +54,7 @@ export const SECTIONS = {
   nova,
   cors,
   healthcheck,
+  oslo_middleware,
   oslo_concurrency,
 } as const;
 
@@ -83,7 +85,6 @@ export const UNUSED_SECTIONS: ReadonlySet<string> = new Set([
   'oslo_messaging_kafka',
   'oslo_messaging_notifications',
   'oslo_messaging_rabbit',
-  'oslo_middleware',
   'oslo_policy',
   'oslo_reports',
   'oslo_versionedobjects',

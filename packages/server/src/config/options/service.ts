@@ -131,6 +131,13 @@ export const cors = {
   allow_headers: list([], 'Request headers pages may send.'),
 };
 
+export const oslo_middleware = {
+  enable_proxy_headers_parsing: bool(
+    false,
+    'Believe X-Forwarded-Proto, -Host, -Port and -Prefix in links: only behind a proxy that sets them.',
+  ),
+};
+
 export const oslo_concurrency = {
   lock_path: str(null, 'Directory for lock files; unset: under state_path.'),
   disable_process_locking: bool(false, 'Do not lock between processes.'),
