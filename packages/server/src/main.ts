@@ -11,16 +11,17 @@ import { HardwareRegistry } from './hardware/composition.ts';
 import type { Logger } from './hardware/contracts.ts';
 import { FAMILIES } from './hardware/families.ts';
 import { openStore } from './store/open.ts';
+import { claimDatabase } from './store/sole-process.ts';
 
 /** A service that can be started once and stopped once. */
 export interface Service {
-  /** Opens everything, repairs what an earlier crash left, then listens; returns the URL of the API. */
+  /** Opens everything, listens (503 until it is ready) and repairs what an earlier crash left; returns the URL of the API. */
   start(): Promise<string>;
   /** Stops listening, lets running work end within [conductor]graceful_shutdown_timeout, closes everything. */
   stop(): Promise<void>;
 }
 
-const LOOPBACK = /^(127\.|::1$|localhost$)/;
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
 /** Makes the service. Nothing is opened until `start`. */
 export async function createService({ config, log }: { config: Config; log: Logger }): Promise<Service> {
@@ -29,6 +30,8 @@ export async function createService({ config, log }: { config: Config; log: Logg
   async function start(): Promise<string> {
     refuseOpenAccess(config);
     await mkdir(config.DEFAULT.state_path, { recursive: true, mode: 0o750 });
+    const release = await claimDatabase(config.database.connection);
+    closers.push(async () => release());
     const store = await openStore(config.database.connection, { log });
     closers.push(() => store.close());
     const hardware = new HardwareRegistry(
@@ -37,15 +40,24 @@ export async function createService({ config, log }: { config: Config; log: Logg
     );
     closers.push(() => hardware.close());
     const conductor = createConductor({ config, store, hardware, log, host: config.DEFAULT.host });
-    closers.push(() => conductor.stop(config.conductor.graceful_shutdown_timeout * 1000));
-    await conductor.start();
-    const api = createApi({ config, store, conductor, log, metrics: conductorMetrics(conductor) });
+    let begun = false;
+    let ready = false;
+    closers.push(async () => {
+      if (begun) await conductor.stop(config.conductor.graceful_shutdown_timeout * 1000);
+    });
+    const metrics = conductorMetrics(conductor);
+    const api = createApi({ config, store, conductor, log, metrics, isReady: () => ready });
     closers.push(() => api.close());
-    return await api.listen(
+    // Listens first: the conductor takes up what it finds under its name, which is wrong while another process has the port.
+    const url = await api.listen(
       config.api.unix_socket === null
         ? { host: config.api.host_ip, port: config.api.port }
         : { path: config.api.unix_socket },
     );
+    begun = true;
+    await conductor.start();
+    ready = true;
+    return url;
   }
 
   async function stop(): Promise<void> {

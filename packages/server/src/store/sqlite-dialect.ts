@@ -190,7 +190,7 @@ function rowMaker(names: readonly string[]): (values: readonly SQLOutputValue[])
 }
 
 /** Loads `node:sqlite` without its ExperimentalWarning; other warnings, and the same one of others, stay. */
-function loadSqlite(): typeof import('node:sqlite') {
+export function loadSqlite(): typeof import('node:sqlite') {
   const emit = process.emitWarning;
   process.emitWarning = (() => undefined) as typeof process.emitWarning;
   try {
