@@ -300,6 +300,10 @@ test('a printed configuration masks secrets and passwords in URLs', () => {
   assert.match(printed, /^connection = postgresql:\/\/wrought:\*{6}@db\/w$/m);
   assert.match(printed, /^image_server_password = \*{6}$/m);
   assert.match(printed, /^tempdir = \*{6}$/m);
+  const { config: asParameter } = load(
+    '[database]\nconnection = postgresql://db/w?user=u&password=hunter2&sslmode=require\n',
+  );
+  assert.match(printConfig(asParameter), /^connection = postgresql:\/\/db\/w\?user=u&password=\*{6}&sslmode=require$/m);
   assert.match(printed, /^\[netboot\]\ndhcp_mode = off\n# dhcp_interface =$/m);
 });
 

@@ -44,8 +44,10 @@ function quote(text: string): string {
   return [dropped || trim(first) !== first ? `"${first}"` : first, ...rest].join('\n  ');
 }
 
-/** Masks the password of every `scheme://user:password@host` in a text. */
+/** Masks the password of every `scheme://user:password@host` and `?password=` in a text. */
 export function maskUrls(text: string): string {
-  if (!text.includes('://') || !text.includes('@')) return text;
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/[^:/?#\s,@]*):[^/\s]*@/giu, `$1:${MASK}@`);
+  if (!text.includes('://')) return text;
+  return text
+    .replace(/([a-z][a-z0-9+.-]*:\/\/[^:/?#\s,@]*):[^/\s]*@/giu, `$1:${MASK}@`)
+    .replace(/([?&](?:password|sslpassword)=)[^&#\s,]*/giu, `$1${MASK}`);
 }
