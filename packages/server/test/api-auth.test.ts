@@ -149,3 +149,42 @@ test('origins are allowed exactly, and none is reflected unasked', async () => {
     await cors.close();
   }
 });
+
+test('who was let in a moment ago does not wait behind a flood of wrong passwords', async () => {
+  const path = join(directory, 'flood');
+  await writeFile(path, `u:${await bcrypt.hash('pw', 8)}\n`);
+  const auth = new HttpBasicAuth(path, memoryLog());
+  const good = { authorization: basic('u', 'pw') };
+  assert.equal(isRefusal(await auth.authenticate(good)), false);
+  const flood = Array.from({ length: 80 }, (_, index) =>
+    auth.authenticate({ authorization: basic('u', `no${index}`) }),
+  );
+  const last = await flood.at(-1);
+  assert.ok(last !== undefined && isRefusal(last) && last.status === 503);
+  assert.equal(isRefusal(await auth.authenticate(good)), false);
+  await Promise.all(flood);
+});
+
+test('the service does not start without the user file it is told to use', async () => {
+  const config = defaultConfig({
+    DEFAULT: { auth_strategy: 'http_basic', http_basic_auth_user_file: join(directory, 'nosuch') },
+  });
+  const { store } = api;
+  assert.throws(
+    () => createApi({ config, store, conductor: storingConductor(store), log: memoryLog() }),
+    /http_basic_auth_user_file = .*nosuch cannot be read/,
+  );
+});
+
+test('TLS that is asked for is never left out for want of a certificate', async () => {
+  const { store } = api;
+  const make = (settings: { cert_file?: string }) => () =>
+    createApi({
+      config: defaultConfig({ api: { enable_ssl_api: true, ...settings } }),
+      store,
+      conductor: storingConductor(store),
+      log: memoryLog(),
+    });
+  assert.throws(make({}), /enable_ssl_api = true needs a certificate/);
+  assert.throws(make({ cert_file: file }), /cert_file = .* cannot be used/);
+});

@@ -2,7 +2,8 @@
 
 /** The HTTP server: Fastify carries connections and limits, the route table decides what a request means. */
 
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { messageOf, WroughtError } from '../errors.ts';
 import { HttpBasicAuth } from './auth/http-basic.ts';
@@ -67,6 +68,13 @@ export function createApi(options: ApiOptions): FastifyInstance {
   addMetrics(app, { auth, metrics, ...(options.metrics === undefined ? {} : { source: options.metrics }) });
   addHealthcheck(app, config);
   app.all('/*', (request, reply) => dispatcher.handle(request, reply));
+  // Methods Fastify itself does not know; paths are all known to the route above.
+  app.setNotFoundHandler((_request, reply) => {
+    void reply
+      .code(405)
+      .header('content-type', 'application/json')
+      .send(Buffer.from(codeBody(405, '')));
+  });
   app.setErrorHandler((error, request, reply) => {
     log.error({ err: error, request_id: requestIdOf(reply), method: request.method }, 'A request failed unexpectedly');
     void reply.code(500).header('content-type', 'application/json').send(faultBody(500, UNEXPECTED));
@@ -80,21 +88,23 @@ function neverCompile(): never {
 
 function tls({ config }: ApiOptions): object {
   const { enable_ssl_api, cert_file, key_file, tls_minimum_version } = config.api;
-  if (!enable_ssl_api || cert_file === null) return {};
-  return {
-    https: {
-      cert: readPem('cert_file', cert_file),
-      key: readPem(key_file === null ? 'cert_file' : 'key_file', key_file ?? cert_file),
-      minVersion: tls_minimum_version === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
-    },
-  };
-}
-
-function readPem(option: string, file: string): Buffer {
+  if (!enable_ssl_api) return {};
+  if (cert_file === null) {
+    throw new WroughtError(
+      400,
+      '[api]enable_ssl_api = true needs a certificate: set [api]cert_file and [api]key_file.',
+    );
+  }
   try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new WroughtError(500, `[api]${option} = ${file} can not be read: ${messageOf(error)}`);
+    const pem = { cert: readFileSync(cert_file), key: readFileSync(key_file ?? cert_file) };
+    createSecureContext(pem);
+    return { https: { ...pem, minVersion: tls_minimum_version === '1.2' ? 'TLSv1.2' : 'TLSv1.3' } };
+  } catch (cause) {
+    throw new WroughtError(
+      400,
+      `[api]cert_file = ${cert_file} and key_file = ${key_file ?? cert_file} cannot be used: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -103,12 +113,24 @@ function strategyOf({ config, log }: ApiOptions): AuthStrategy {
     case 'noauth':
       return noAuth;
     case 'http_basic':
-      return new HttpBasicAuth(config.DEFAULT.http_basic_auth_user_file, log);
+      return new HttpBasicAuth(readable(config.DEFAULT.http_basic_auth_user_file), log);
     default:
       throw new WroughtError(
         400,
         `[DEFAULT]auth_strategy = ${config.DEFAULT.auth_strategy} is not supported; use http_basic or noauth.`,
       );
+  }
+}
+
+/** @throws WroughtError when the user file cannot be read at start; later it may come and go */
+function readable(file: string): string {
+  try {
+    accessSync(file, constants.R_OK);
+    return file;
+  } catch (cause) {
+    throw new WroughtError(400, `[DEFAULT]http_basic_auth_user_file = ${file} cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -48,21 +48,22 @@ export class HttpBasicAuth implements AuthStrategy {
     const parsed = parseHeader(header);
     if ('status' in parsed) return parsed;
     const file = await this.#current();
-    if (this.#waiting >= MAX_WAITING) return refuse(503, 'Too many logins at once');
-    return (await this.#verify(file, parsed.user, parsed.password))
-      ? { user: parsed.user, project: null }
-      : unauthorized('Incorrect username or password');
+    const right = this.#verify(file, parsed.user, parsed.password);
+    if (right === undefined) return refuse(503, 'Too many logins at once');
+    return (await right) ? { user: parsed.user, project: null } : unauthorized('Incorrect username or password');
   }
 
-  async #verify(file: UserFile, user: string, password: string): Promise<boolean> {
+  /** Undefined: too many wait already. Who was let in a moment ago does not wait behind a flood of wrong passwords. */
+  #verify(file: UserFile, user: string, password: string): Promise<boolean> | undefined {
     const key = createHmac('sha256', this.#key).update(`${file.stamp}\0${user}\0${password}`).digest('base64');
     const now = performance.now();
     const known = this.#results.get(key);
-    if (known !== undefined && known.until > now) return await known.right;
+    if (known !== undefined && known.until > now) return known.right;
+    if (this.#waiting >= MAX_WAITING) return undefined;
     const right = this.#compare(password, file.users, user);
     if (this.#results.size >= MAX_REMEMBERED) this.#forget(now);
     this.#results.set(key, { until: now + REMEMBERED, right });
-    return await right;
+    return right;
   }
 
   #forget(now: number): void {
