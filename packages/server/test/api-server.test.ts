@@ -183,3 +183,40 @@ test('a request target that is no path is an error of the client', async () => {
     assert.match(answer, /^HTTP\/1\.1 (200|400|404) /, target);
   }
 });
+
+test('a request line may give the whole URL', async () => {
+  const answer = await raw(
+    `GET http://elsewhere.example/v1/nodes/n1?fields=name HTTP/1.1\r\nHost: h\r\nX-OpenStack-Ironic-API-Version: 1.82\r\n\r\n`,
+    /\}$/,
+  );
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.match(answer, /"name":"n1"/);
+});
+
+test('a method nobody knows is answered in the shape of this API', async () => {
+  const answer = await send('PROPFIND', '/v1/nodes');
+  assert.equal(answer.status, 405);
+  assert.match(answer.text, /error_message/);
+});
+
+test('a body that is not UTF-8, or has numbers that would come back changed, is refused', async () => {
+  const post = (text: string, encoding: BufferEncoding = 'utf8') =>
+    send('POST', '/v1/nodes', { body: Buffer.from(`{"driver":"fake-hardware","extra":{"a":${text}}}`, encoding) });
+  const latin = await post('"\u00e9"', 'latin1');
+  assert.equal(latin.status, 400);
+  assert.match(latin.text, /not UTF-8/);
+  for (const number of ['12345678901234567890', '-9007199254740993', '1e400', '[1,2,1e999]']) {
+    const answer = await post(number);
+    assert.equal(answer.status, 400, number);
+    assert.match(answer.text, /give it as a string/);
+  }
+  for (const number of [
+    '9007199254740991',
+    '0.12345678901234567890',
+    '1e300',
+    '"12345678901234567890"',
+    '[1,"1e400"]',
+  ]) {
+    assert.equal((await post(number)).status, 201, number);
+  }
+});

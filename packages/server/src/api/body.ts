@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { InvalidParameterValue } from '../errors.ts';
 import type { Json } from '../model/json.ts';
@@ -32,8 +33,15 @@ export function parseBody(bytes: Buffer, maxDepth: number): Json {
   if (nestedDeeperThan(bytes, maxDepth)) {
     throw new BodyRefused(400, 'Request body JSON is nested too deeply. Please contact the service administrator.');
   }
+  if (!isUtf8(bytes)) throw new InvalidParameterValue('The request body is not UTF-8.');
   const text = bytes.toString('utf8');
   if (text.trim() === '') return {};
+  const lossy = lossyNumber(bytes);
+  if (lossy !== undefined) {
+    throw new InvalidParameterValue(
+      `The request body has the number ${lossy.slice(0, 40)}, which cannot be kept exactly; give it as a string.`,
+    );
+  }
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
@@ -57,6 +65,31 @@ export function nestedDeeperThan(bytes: Buffer, limit: number): boolean {
   return false;
 }
 
+/** The first number outside strings that would come back changed: an integer beyond 2^53, or one beyond all doubles. */
+export function lossyNumber(bytes: Buffer): string | undefined {
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      at = endOfString(bytes, at);
+      if (at === -1) return undefined;
+    } else if (isDigit(byte)) {
+      let end = at + 1;
+      while (isDigit(bytes[end]) || IN_NUMBER.has(bytes[end] ?? 0)) end += 1;
+      if (end - at > SAFE_LENGTH) {
+        const number = bytes.toString('latin1', at, end);
+        const value = Number(number);
+        if (value === Number.POSITIVE_INFINITY || (/^\d+$/.test(number) && !Number.isSafeInteger(value))) return number;
+      }
+      at = end - 1;
+    }
+  }
+  return undefined;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
 function endOfString(bytes: Buffer, start: number): number {
   let at = start;
   for (;;) {
@@ -72,6 +105,10 @@ function tooLarge(limit: number): BodyRefused {
   return new BodyRefused(413, `Request body is too large. The limit of this operation is ${limit} bytes.`);
 }
 
+/** `.`, `e`, `E`, `+` and `-` */
+const IN_NUMBER: ReadonlySet<number> = new Set([0x2e, 0x65, 0x45, 0x2b, 0x2d]);
+/** Numbers up to this many characters are safe whatever they are: 1e99, 999 */
+const SAFE_LENGTH = 4;
 const EMPTY = Buffer.alloc(0);
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

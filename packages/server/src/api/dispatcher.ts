@@ -80,7 +80,7 @@ export class Dispatcher {
     if (this.#options.isReady?.() === false) {
       return { status: 503, body: faultBody(503, 'The service is starting; try again shortly.') };
     }
-    const url = raw.url ?? '/';
+    const url = (raw.url ?? '/').replace(ABSOLUTE, '');
     const mark = url.indexOf('?');
     const path = trimSlashes(mark === -1 ? url : url.slice(0, mark));
     const identity = PUBLIC_PATH.test(path) ? ANYBODY : await this.#auth.authenticate(raw.headers);
@@ -209,6 +209,9 @@ interface Trace {
 
 /** Never authenticated, each also with a `.json` or `.xml` suffix. */
 const PUBLIC_PATH = /^(|(\/v1)?(|\/lookup|\/heartbeat\/[a-z0-9-]+|\/continue_inspection)(\.json|\.xml)?)$/;
+
+/** What a request line names besides path and query when it gives the whole URL (RFC 9112, 3.2.2). */
+const ABSOLUTE = /^https?:\/\/[^/?#]*/i;
 
 function trimSlashes(path: string): string {
   let end = path.length;
