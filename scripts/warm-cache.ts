@@ -12,22 +12,16 @@ import { fileURLToPath } from 'node:url';
 const CLI = fileURLToPath(new URL('../packages/cli/bin/wrought.js', import.meta.url));
 const DEADLINE_MS = 20_000;
 
-async function startOnce(program: string, args: readonly string[]): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'wrought-warm-'));
-  const settings = { OS_API__UNIX_SOCKET: join(directory, 'api'), OS_DATABASE__CONNECTION: 'sqlite://' };
-  const child = spawn(program, [...args, 'serve', '--state-dir', directory], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, ...settings },
-    timeout: DEADLINE_MS,
-  });
-  const ended = once(child, 'exit');
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    if (line.includes('Serving the')) child.kill('SIGTERM');
-  });
-  await ended;
-  await rm(directory, { recursive: true, force: true });
-}
-
-// Both ways to start it: V8 keeps a cache for each set of flags.
-await startOnce(CLI, []);
-await startOnce(process.execPath, [CLI]);
+const directory = await mkdtemp(join(tmpdir(), 'wrought-warm-'));
+const settings = { OS_API__UNIX_SOCKET: join(directory, 'api'), OS_DATABASE__CONNECTION: 'sqlite://' };
+const child = spawn(CLI, ['serve', '--state-dir', directory], {
+  stdio: ['ignore', 'pipe', 'ignore'],
+  env: { ...process.env, ...settings },
+  timeout: DEADLINE_MS,
+});
+const ended = once(child, 'exit');
+createInterface({ input: child.stdout }).on('line', (line) => {
+  if (line.includes('Serving the')) child.kill('SIGTERM');
+});
+await ended;
+await rm(directory, { recursive: true, force: true });

@@ -11,7 +11,4 @@ if [ ! -x node_modules/.bin/node ] || [ ! -e node_modules/.package-lock.json ] |
 fi
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
-# The flags of bin/wrought.js, which keep the idle service small.
-MALLOC_ARENA_MAX=1
-export MALLOC_ARENA_MAX
-exec node_modules/.bin/node --max-semi-space-size=2 --expose-gc "$@"
+exec node_modules/.bin/node "$@"
