@@ -227,7 +227,7 @@ test('a list of claims narrows by node, resource class, state and owner', async 
   assert.deepEqual(await list('resource_class=server'), [second]);
   assert.deepEqual(await list('owner=p1'), [second]);
   assert.equal((await call('GET', 'allocations?owner=p1', undefined, '1.59')).status, 406);
-  assert.equal((await call('GET', 'allocations?node=nosuch')).status, 404);
+  assert.equal((await call('GET', 'allocations?node=nosuch')).status, 400);
 });
 
 test('only name and extra of a claim can be patched, from 1.57', async () => {

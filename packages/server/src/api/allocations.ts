@@ -89,14 +89,14 @@ async function allocationOfNode(request: ApiRequest, services: Services): Promis
   const node = await nodeOf(request, services);
   const row =
     node.allocation_uuid === null ? undefined : await services.store.allocations.find('uuid', node.allocation_uuid);
-  if (row === undefined) throw new NotFound(`Node ${node.uuid} has no allocation.`);
+  if (row === undefined) throw new NotFound(`Allocation for node ${node.uuid} was not found`);
   return row;
 }
 
 async function listAllocations(request: ApiRequest, services: Services): Promise<Answer> {
   if (request.query.has('owner') && request.minor < 60) throw minimumVersion(60);
   const page = allocations.page(request, services, { filters: FILTERS });
-  const where = await nodeConditions(request, services);
+  const where = await nodeConditions(request, services).catch(refuseUnknownNode);
   for (const column of ['resource_class', 'state', 'owner']) {
     const value = queryValue(request.query, column);
     if (value !== undefined) where.push({ column, op: '=', value });
@@ -130,11 +130,12 @@ async function createAllocation(request: ApiRequest, services: Services): Promis
 
 /** The node that is in use already; 400 when there is none. */
 async function backfilled(request: ApiRequest, services: Services, body: JsonObject): Promise<NodeRow> {
-  try {
-    return await findNode(services, mandatoryString(body, 'node'), request.minor);
-  } catch (error) {
-    throw error instanceof NotFound ? new InvalidParameterValue(error.message) : error;
-  }
+  return await findNode(services, mandatoryString(body, 'node'), request.minor).catch(refuseUnknownNode);
+}
+
+/** An unknown node is a wrong argument of a request about allocations: 400. */
+function refuseUnknownNode(error: unknown): never {
+  throw error instanceof NotFound ? new InvalidParameterValue(error.message) : error;
 }
 
 /** UUIDs of nodes given by UUID or name, in the order given; 400 naming those there are not. */

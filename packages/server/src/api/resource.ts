@@ -64,7 +64,7 @@ export interface Listable {
   list(query: ListQuery): Promise<Row[]>;
 }
 
-const PAGING = ['marker', 'limit', 'sort_key', 'sort_dir'] as const;
+const PAGING: ReadonlySet<string> = new Set(['marker', 'limit', 'sort_key', 'sort_dir']);
 const SORTABLE_KINDS = /^(text|boolean|integer|timestamp)/;
 
 export class Resource {
@@ -162,8 +162,9 @@ export class Resource {
   /** Reads the shared parameters of a list; 400 for unknown ones. */
   page(request: ApiRequest, services: Services, options: ListOptions): Page {
     const { query, minor } = request;
-    for (const name of query.keys()) {
-      if (PAGING.includes(name as (typeof PAGING)[number]) || options.filters.has(name)) continue;
+    for (const [name, values] of query) {
+      if (values.length > 1 && PAGING.has(name)) throw new InvalidParameterValue(`Expected one value for ${name}`);
+      if (PAGING.has(name) || options.filters.has(name)) continue;
       if (options.allFields !== true && (name === 'fields' || (name === 'detail' && options.detailSince !== undefined)))
         continue;
       throw new InvalidParameterValue(`Unexpected arguments: ${name.slice(0, 200)}`);
@@ -274,7 +275,7 @@ export class Resource {
         throw this.schemaError(`Additional properties are not allowed ('${name.slice(0, 200)}' was unexpected)`);
       }
       if (field.since > minor) {
-        if (value !== null) throw new NotAcceptable();
+        if (value !== null && (value !== '' || field.empty !== '')) throw new NotAcceptable();
       } else values[name] = checkValue(this.name, field, value);
     }
     for (const field of this.#definition.fields) {
@@ -364,7 +365,7 @@ function limitOf(text: string | undefined, max: number): number {
 function nextLink(request: ApiRequest, path: string, page: Page, marker: string): string {
   const parameters = new URLSearchParams({ sort_key: page.sortKey, sort_dir: page.sortDir });
   for (const [name, values] of request.query) {
-    if (PAGING.includes(name as (typeof PAGING)[number])) continue;
+    if (PAGING.has(name)) continue;
     for (const value of values) parameters.append(name, value);
   }
   parameters.set('limit', String(page.limit));

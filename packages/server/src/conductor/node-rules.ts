@@ -3,6 +3,7 @@
 /** What a client may change of a node, depending on its state. */
 
 import { Conflict, InvalidParameterValue } from '../errors.ts';
+import type { Json, JsonObject } from '../model/json.ts';
 import { INTERFACE_TYPES, type NodeRecord } from '../model/resources.ts';
 import { INTERFACE_UPDATE_STATES, UPDATE_ALLOWED_STATES } from '../model/states.ts';
 import type { NodeEdit } from './commands.ts';
@@ -24,6 +25,7 @@ export function checkUpdatable(node: NodeRecord, edit: NodeEdit, minor: number):
 /** Applies the rules to a client's changes; returns them completed by what follows from them. */
 export function applyRules(core: Core, node: NodeRecord, edit: NodeEdit): Partial<NodeRecord> {
   const changes = { ...edit.changes };
+  checkSizes(node.uuid, changes.properties);
   instanceRules(node, changes);
   driverRules(core, node, changes, edit);
   resourceClassRule(node, changes);
@@ -49,6 +51,27 @@ export function checkServed(core: Core, driver: string, group: string, hint = ''
     `No valid host was found. Reason: No conductor service registered which supports driver ${driver} for conductor ` +
       `group "${group}".${hint}`,
   );
+}
+
+const WHOLE_PROPERTIES = ['local_gb', 'cpus', 'memory_mb'] as const;
+
+/** @throws InvalidParameterValue when a size in `properties` is neither a whole number, 0 or more, nor the text of one */
+export function checkSizes(uuid: string, properties: JsonObject | null | undefined): void {
+  const wrong = WHOLE_PROPERTIES.filter((name) => !isSize(properties?.[name]));
+  if (wrong.length === 0) return;
+  const given = wrong.map((name) => `${name}=${brief(properties?.[name])}`).join(', ');
+  throw new InvalidParameterValue(
+    `The following properties for node ${uuid} should be non-negative integers, but provided values are: ${given}`,
+  );
+}
+
+function isSize(value: Json | undefined): boolean {
+  if (value === undefined || value === null || typeof value === 'boolean') return true;
+  return typeof value === 'number' ? value >= 0 : typeof value === 'string' && /^\s*\+?\d+\s*$/.test(value);
+}
+
+function brief(value: Json | undefined): string {
+  return (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 100);
 }
 
 function instanceRules(node: NodeRecord, changes: Partial<NodeRecord>): void {

@@ -9,7 +9,7 @@ import type { Tables } from '../store/store.ts';
 import type { NodeEdit, RequestContext } from './commands.ts';
 import type { Core } from './core.ts';
 import { InstanceAssociated, NodeAssociated } from './errors.ts';
-import { applyRules, checkServed, checkUpdatable } from './node-rules.ts';
+import { applyRules, checkServed, checkSizes, checkUpdatable } from './node-rules.ts';
 import { changeUnlocked, decodeNode, fitTexts, NodeTask } from './task.ts';
 import { pythonRepr } from './workflows/python-repr.ts';
 
@@ -42,6 +42,7 @@ export async function createNode(
   if (values.retired_reason && values.retired !== true) {
     throw new InvalidParameterValue('The retired_reason field can only be set when retired is True');
   }
+  checkSizes(values.uuid ?? values.name ?? '', values.properties);
   return await core.store.transaction(async (tables) => {
     if (complete.parent_node) await checkParent(tables, complete.parent_node, complete.owner ?? null);
     if (complete.instance_uuid) await checkInstance(tables, complete.instance_uuid, complete.uuid ?? '');

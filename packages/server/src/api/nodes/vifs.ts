@@ -55,7 +55,9 @@ async function attach(request: ApiRequest, services: Services): Promise<Answer> 
   checkQuery(request.query, NOTHING);
   const vif = bodyObject(request);
   const id = mandatory(vif, 'id');
-  checkId(typeof id === 'string' ? id : show(id));
+  if (typeof id !== 'string')
+    throw new InvalidParameterValue(`Schema error for vif: id must be a string, not ${show(id)}`);
+  checkId(id);
   const pinned = ['port_uuid', 'portgroup_uuid'].filter((key) => vif[key] !== undefined && vif[key] !== null);
   if (pinned.length > 0 && request.minor < 67) throw new NotAcceptable();
   if (pinned.length > 1) {
