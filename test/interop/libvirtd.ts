@@ -54,7 +54,7 @@ export interface Libvirtd {
 
 /** The `skip` option for tests that need the daemon: false, or why it cannot run here. */
 export function missingLibvirtd(...more: string[]): string | false {
-  const reason = missingPeers('libvirtd', 'virsh', 'qemu-system-x86_64', 'unshare', 'openssl', ...more);
+  const reason = missingPeers('libvirtd', 'virsh', 'qemu-system-x86_64', 'unshare', 'setpriv', 'openssl', ...more);
   if (reason !== false) return reason;
   if (spawnSync('unshare', ['-m', 'true'], { stdio: 'ignore' }).status === 0) return false;
   const refusal = 'libvirtd needs root and leave to make a mount namespace (CAP_SYS_ADMIN)';
@@ -215,9 +215,13 @@ async function startDaemon(root: string, listen: boolean): Promise<Daemon> {
   const path = join(root, 'libvirtd.log');
   const log = await open(path, 'a');
   // Each step replaces the process before it: the child is the daemon.
-  const process = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', [...mounts, command].join(' && ')], {
-    stdio: ['ignore', 'ignore', log.fd],
-  });
+  // A test that dies takes its daemon along.
+  const script = [...mounts, command].join(' && ');
+  const process = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'unshare', '-m', '--propagation', 'private', 'sh', '-c', script],
+    { stdio: ['ignore', 'ignore', log.fd] },
+  );
   await once(process, 'spawn');
   await log.close();
   return { process, output: () => readFileSync(path, 'utf8').slice(-4000) };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { timestamp } from '../model/columns.ts';
 import type { Core } from './core.ts';
 
@@ -34,6 +34,20 @@ export function registerConductorMetrics(core: Core, register: MetricsRegister):
       async collect() {
         this.reset();
         await collect(this);
+      },
+    });
+  };
+
+  /** A counter kept elsewhere: `entries` gives label and total. */
+  const counter = (name: string, help: string, label: string, entries: () => Iterable<[string, number]>): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [register],
+      collect() {
+        this.reset();
+        for (const [value, total] of entries()) this.inc({ [label]: value }, total);
       },
     });
   };
@@ -77,18 +91,24 @@ export function registerConductorMetrics(core: Core, register: MetricsRegister):
   gauge('wrought_power_sync_seconds', 'Duration of the last power sync, seconds.', (target) =>
     target.set(statistics.powerSync.seconds),
   );
-  labelled('wrought_transitions_total', 'Provision state transitions by state entered.', ['state'], (target) => {
-    for (const [state, count] of statistics.transitions) target.set({ state }, count);
-  });
-  labelled('wrought_workflow_failures_total', 'Failed workflow steps by workflow.', ['workflow'], (target) => {
-    for (const [workflow, count] of statistics.failures) target.set({ workflow }, count);
-  });
+  counter(
+    'wrought_transitions_total',
+    'Provision state transitions by state entered.',
+    'state',
+    () => statistics.transitions,
+  );
+  counter(
+    'wrought_workflow_failures_total',
+    'Failed workflow steps by workflow.',
+    'workflow',
+    () => statistics.failures,
+  );
   labelled('wrought_job_seconds', 'Duration of the last run of a periodic job, seconds.', ['job'], (target) => {
     for (const [job, entry] of statistics.jobs) target.set({ job }, entry.seconds);
   });
-  labelled('wrought_job_failures_total', 'Failed runs of a periodic job.', ['job'], (target) => {
-    for (const [job, entry] of statistics.jobs) target.set({ job }, entry.failures);
-  });
+  counter('wrought_job_failures_total', 'Failed runs of a periodic job.', 'job', () =>
+    [...statistics.jobs].map(([job, entry]) => [job, entry.failures]),
+  );
 }
 
 interface Counts {

@@ -24,7 +24,7 @@ wrought config --config-file /etc/wrought/wrought.conf
 [DEFAULT]
 auth_strategy = http_basic
 my_ip = 192.0.2.10
-enabled_hardware_types = ipmi, staging-amt
+enabled_hardware_types = staging-libvirt, fake-hardware
 
 [deploy]
 http_url = http://$my_ip:8080
@@ -100,6 +100,7 @@ function defaultText(option: Option): string {
 function meaning(section: string, option: Option): string {
   const notes = [option.help];
   if (option.differs !== undefined) notes.push(`Not Ironic's default: ${option.differs}.`);
+  if (option.mutable === true) notes.push('SIGHUP takes over a new value.');
   if (option.aliases !== undefined) {
     const names = option.aliases.map((alias) => {
       const [from = '', name = ''] = alias.split('.');

@@ -2,7 +2,7 @@
 
 /** A throwaway PostgreSQL server for tests: Debian's package `postgresql`, in a temporary directory, on loopback. */
 
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -25,8 +25,12 @@ export interface PostgresServer {
  * @throws Error when it is absent and WROUGHT_REQUIRE_PEERS=1
  */
 export function missingPostgres(): string | false {
-  if (binaries() !== undefined) return false;
-  const reason = 'not installed: postgresql (scripts/install-peers installs it)';
+  const missing = [
+    ...(binaries() === undefined ? ['postgresql'] : []),
+    ...(spawnSync('setpriv', ['--version']).error === undefined ? [] : ['setpriv']),
+  ];
+  if (missing.length === 0) return false;
+  const reason = `not installed: ${missing.join(', ')} (scripts/install-peers installs it)`;
   if (process.env.WROUGHT_REQUIRE_PEERS === '1') throw new Error(reason);
   return reason;
 }

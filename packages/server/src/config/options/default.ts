@@ -119,7 +119,7 @@ export const DEFAULT = {
   ),
   webserver_verify_ca: verify(true, 'Certificate checking of web servers that hold images.', MUTABLE),
   webserver_connection_timeout: seconds(60, 'Deadline of connections to web servers that hold images.'),
-  debug: bool(false, 'Log at debug level instead of info.', MUTABLE),
+  debug: bool(false, 'Log at debug level instead of info.'),
   log_file: str(null, 'File the log is written to, relative to log_dir; unset: standard output.'),
   log_dir: str(null, 'Directory of log_file.'),
   use_stderr: bool(false, 'Write the log to standard error as well.'),

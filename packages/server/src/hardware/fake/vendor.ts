@@ -28,7 +28,7 @@ export function fakeVendor(delay: Delay): VendorInterface {
   });
   const log = async (task: Task, args: JsonObject): Promise<void> => {
     await delay(task.signal);
-    task.log.info({ node: task.node.uuid, arguments: Object.keys(args) }, 'log_passthrough was called');
+    task.log.info({ arguments: Object.keys(args) }, 'log_passthrough was called');
   };
   return {
     validate: () => undefined,
