@@ -27,6 +27,7 @@ const LIMITS = {
   requestTimeout: 120_000,
   headersTimeout: 20_000,
   keepAliveTimeout: 75_000,
+  closeTimeout: 10_000,
   maxHeaderSize: 32 * 1024,
 };
 
@@ -64,6 +65,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     delete request.raw.headers['content-type'];
     done();
   });
+  endSlowClients(app);
   addCors(app, config);
   addMetrics(app, { auth, metrics, ...(options.metrics === undefined ? {} : { source: options.metrics }) });
   addHealthcheck(app, config);
@@ -80,6 +82,15 @@ export function createApi(options: ApiOptions): FastifyInstance {
     void reply.code(500).header('content-type', 'application/json').send(faultBody(500, UNEXPECTED));
   });
   return app;
+}
+
+/** Node stops looking for slow requests when a server closes, and would wait for them for ever. */
+function endSlowClients(app: FastifyInstance): void {
+  let timer: NodeJS.Timeout | undefined;
+  app.addHook('preClose', async () => {
+    timer = setTimeout(() => app.server.closeAllConnections(), LIMITS.closeTimeout);
+  });
+  app.addHook('onClose', async () => clearTimeout(timer));
 }
 
 function neverCompile(): never {
