@@ -285,3 +285,15 @@ test('traits are changed under the lock', async () => {
   await bench.conductor.setTraits(CONTEXT, uuid, (traits) => [...traits, 'CUSTOM_A']);
   assert.deepEqual((await bench.node(uuid)).traits, ['CUSTOM_A']);
 });
+
+test('a node is never above itself: the tree of parents has no circle', async () => {
+  await using bench = await makeBench();
+  const [a, b, c] = await Promise.all([1, 2, 3].map(() => bench.conductor.createNode(CONTEXT, { driver: 'scripted' })));
+  assert.ok(a !== undefined && b !== undefined && c !== undefined);
+  await assert.rejects(patch(bench, a.uuid, { parent_node: a.uuid }), status(400, /parent_node/));
+  await patch(bench, b.uuid, { parent_node: a.uuid });
+  await patch(bench, c.uuid, { parent_node: b.uuid });
+  await assert.rejects(patch(bench, a.uuid, { parent_node: c.uuid }), status(400, /parent_node/));
+  await patch(bench, c.uuid, { parent_node: a.uuid });
+  assert.equal((await bench.node(c.uuid)).parent_node, a.uuid);
+});

@@ -44,7 +44,7 @@ export async function createNode(
   }
   checkSizes(values.uuid ?? values.name ?? '', values.properties);
   return await core.store.transaction(async (tables) => {
-    if (complete.parent_node) await checkParent(tables, complete.parent_node, complete.owner ?? null);
+    if (complete.parent_node) await checkParent(tables, complete.uuid, complete.parent_node, complete.owner ?? null);
     if (complete.instance_uuid) await checkInstance(tables, complete.instance_uuid, complete.uuid ?? '');
     return await tables.nodes.insert(fitTexts(core.config, complete));
   });
@@ -84,7 +84,7 @@ export async function updateNode(
 /** Rules that concern other rows: parent, instance, allocation. */
 async function applyReferences(tables: Tables, node: NodeRecord, changes: Partial<NodeRecord>): Promise<void> {
   if (changes.parent_node && changes.parent_node !== node.parent_node) {
-    await checkParent(tables, changes.parent_node, changes.owner ?? node.owner);
+    await checkParent(tables, node.uuid, changes.parent_node, changes.owner ?? node.owner);
   }
   if (changes.instance_uuid && changes.instance_uuid !== node.instance_uuid) {
     await checkInstance(tables, changes.instance_uuid, node.uuid);
@@ -104,9 +104,21 @@ async function applyReferences(tables: Tables, node: NodeRecord, changes: Partia
   }
 }
 
-async function checkParent(tables: Tables, parent: string, owner: string | null): Promise<void> {
+/** A parent exists, has the same owner, and is not below the node itself: power changes walk up and down this tree. */
+async function checkParent(
+  tables: Tables,
+  node: string | undefined,
+  parent: string,
+  owner: string | null,
+): Promise<void> {
   const row = await tables.nodes.find('uuid', parent);
-  if (row !== undefined && (row.owner ?? null) === owner) return;
+  const seen = new Set<string>();
+  let above = row;
+  while (above !== undefined && above.uuid !== node && !seen.has(above.uuid)) {
+    seen.add(above.uuid);
+    above = above.parent_node === null ? undefined : await tables.nodes.find('uuid', above.parent_node);
+  }
+  if (row !== undefined && (row.owner ?? null) === owner && above === undefined) return;
   throw new InvalidParameterValue(
     `Unable to apply the requested parent_node '${parent}'. Requested value was invalid.`,
   );
