@@ -220,3 +220,15 @@ test('a body that is not UTF-8, or has numbers that would come back changed, is 
     assert.equal((await post(number)).status, 201, number);
   }
 });
+
+test('a client in the middle of its request does not keep the server from closing', { timeout: 20_000 }, async (t) => {
+  const closing = await apiHarness({ closeTimeout: 100 });
+  const { port } = new URL(await closing.app.listen({ host: '127.0.0.1', port: 0 }));
+  const socket = connect(Number(port), '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.on('error', () => undefined);
+  socket.write('POST /v1/nodes HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n');
+  const [received] = (await once(socket, 'data')) as [Buffer];
+  assert.match(received.toString(), /^HTTP\/1\.1 100 /);
+  await closing.close();
+});

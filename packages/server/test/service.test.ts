@@ -3,9 +3,7 @@
 /** The whole service in one process: what it refuses to start with, and what a refused start leaves alone. */
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -89,17 +87,4 @@ test('a host name that only looks like loopback is refused without authenticatio
   const state = await stateDirectory(t);
   const made = await service(t, connectionIn(state), state, { host_ip: '127.evil.example' });
   await assert.rejects(made.start(), /without authentication/);
-});
-
-test('a client in the middle of its request does not keep the service from ending', { timeout: 30_000 }, async (t) => {
-  const state = await stateDirectory(t);
-  const made = await service(t, connectionIn(state), state, {});
-  const socket = connect(Number(new URL(await made.start()).port), '127.0.0.1');
-  t.after(() => socket.destroy());
-  await once(socket, 'connect');
-  socket.write('POST /v1/nodes HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{');
-  socket.on('error', () => undefined).resume();
-  const closed = once(socket, 'close');
-  await made.stop();
-  await closed;
 });

@@ -19,6 +19,8 @@ export interface ApiOptions extends DispatcherOptions {
   readonly metrics?: MetricsSource;
   /** Instead of the one `[DEFAULT]auth_strategy` names. */
   readonly auth?: AuthStrategy;
+  /** How long requests may go on when the server closes, in ms. */
+  readonly closeTimeout?: number;
 }
 
 /** Most connections held open, and the limits of one request, in ms and bytes. */
@@ -65,7 +67,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     delete request.raw.headers['content-type'];
     done();
   });
-  endSlowClients(app);
+  endSlowClients(app, options.closeTimeout ?? LIMITS.closeTimeout);
   addCors(app, config);
   addMetrics(app, { auth, metrics, ...(options.metrics === undefined ? {} : { source: options.metrics }) });
   addHealthcheck(app, config);
@@ -85,10 +87,10 @@ export function createApi(options: ApiOptions): FastifyInstance {
 }
 
 /** Node stops looking for slow requests when a server closes, and would wait for them for ever. */
-function endSlowClients(app: FastifyInstance): void {
+function endSlowClients(app: FastifyInstance, timeout: number): void {
   let timer: NodeJS.Timeout | undefined;
   app.addHook('preClose', async () => {
-    timer = setTimeout(() => app.server.closeAllConnections(), LIMITS.closeTimeout);
+    timer = setTimeout(() => app.server.closeAllConnections(), timeout);
   });
   app.addHook('onClose', async () => clearTimeout(timer));
 }
