@@ -247,6 +247,11 @@ test('only name and extra of a claim can be patched, from 1.57', async () => {
   );
 });
 
+test('the claim of an unknown node is a wrong argument to read and not found to delete', async () => {
+  assert.equal((await call('GET', 'nodes/nosuch/allocation')).status, 400);
+  assert.equal((await call('DELETE', 'nodes/nosuch/allocation')).status, 404);
+});
+
 test('deleting a claim frees its node, unless the node is in use', async () => {
   const node = await free({ name: 'desk-7' });
   const { uuid } = (await allocate()).body;

@@ -71,12 +71,13 @@ export function allocationRoutes(services: Services): Route[] {
     {
       ...ofNode,
       method: 'GET',
-      handler: async (request) => allocations.show(request, services, await allocationOfNode(request, services)),
+      handler: (request) => showAllocationOfNode(request, services),
     },
     {
       ...ofNode,
       method: 'DELETE',
-      handler: async (request) => remove(request, services, await allocationOfNode(request, services)),
+      handler: async (request) =>
+        remove(request, services, await allocationOfNode(services, await nodeOf(request, services))),
     },
   ];
 }
@@ -85,10 +86,14 @@ function allocationOf(request: ApiRequest, { store }: Services): Promise<Allocat
   return findByIdent(store.allocations, allocations, param(request, 'allocation'), request.minor, 52);
 }
 
-async function allocationOfNode(request: ApiRequest, services: Services): Promise<AllocationRow> {
-  const node = await nodeOf(request, services);
-  const row =
-    node.allocation_uuid === null ? undefined : await services.store.allocations.find('uuid', node.allocation_uuid);
+/** An unknown node is 400 here, as where a list of allocations is filtered by it; only to DELETE it is 404. */
+async function showAllocationOfNode(request: ApiRequest, services: Services): Promise<Answer> {
+  const node = await nodeOf(request, services).catch(refuseUnknownNode);
+  return allocations.show(request, services, await allocationOfNode(services, node));
+}
+
+async function allocationOfNode({ store }: Services, node: NodeRow): Promise<AllocationRow> {
+  const row = node.allocation_uuid === null ? undefined : await store.allocations.find('uuid', node.allocation_uuid);
   if (row === undefined) throw new NotFound(`Allocation for node ${node.uuid} was not found`);
   return row;
 }
