@@ -257,6 +257,12 @@ test('RAID, console, boot mode and secure boot answer as clients expect', async 
     assert.equal((await put('raid', config)).status, 400, JSON.stringify(config));
   }
   assert.equal((await put('raid', {}, '1.11')).status, 406);
+  for (const path of ['n1/states/console', `states/console/${uuid}`]) {
+    assert.equal((await api.call('GET', `/v1/nodes/${path}`)).status, 200, path);
+    const [name, , ident] = api.conductor.calls.at(-1) ?? [];
+    assert.deepEqual([name, ident], ['getConsole', uuid], path);
+  }
+  assert.equal((await api.call('GET', '/v1/nodes/states/console/nosuch')).status, 404);
   const console = await put('console', { enabled: 'true' });
   assert.deepEqual(
     [console.status, console.headers.location],

@@ -61,6 +61,8 @@ export function stateRoutes(services: Services): Route[] {
     route('PUT', ':node/states/provision', setProvisionState, { body: 'provision' }),
     route('PUT', ':node/states/raid', setRaid, { min: 12, below: NOT_ACCEPTABLE }),
     route('GET', ':node/states/console', showConsole),
+    // The other order of the same path, which Ironic serves too and ironic-tempest-plugin asks for.
+    route('GET', 'states/console/:node', showConsole),
     route('PUT', ':node/states/console', setConsole),
     route('PUT', ':node/states/boot_mode', setBootMode, { min: 76, below: SINCE_76 }),
     route('PUT', ':node/states/secure_boot', setSecureBoot, { min: 76, below: SINCE_76 }),
