@@ -92,6 +92,7 @@ const GATED: readonly (readonly [number, string, string, number, string, string?
   [83, 'GET', 'children', 404, CODE],
   [86, 'GET', 'firmware', 404, CODE],
   [89, 'POST', 'vmedia', 404, CODE],
+  [89, 'PUT', 'vmedia', 404, CODE],
   [89, 'DELETE', 'vmedia', 404, CODE],
   [93, 'GET', 'vmedia', 404, FAULT, 'The resource could not be found.'],
 ];
@@ -167,6 +168,17 @@ test('a field newer than the version is refused in create and patch, an older on
     assert.equal((await patch(since - 1)).status, 406, `patch of ${name} at 1.${since - 1}`);
     assert.equal((await patch(since)).status, 200, `patch of ${name} at 1.${since}`);
     await api.store.nodes.delete(made.body.uuid);
+  }
+});
+
+test('a method that a path does not know is 405 from the version on that knows the path', async () => {
+  for (const [version, path, status] of [
+    ['1.88', `nodes/${uuid}/vmedia`, 404],
+    ['1.89', `nodes/${uuid}/vmedia`, 405],
+    ['1.54', 'deploy_templates', 405],
+    ['1.81', 'shards', 405],
+  ] as const) {
+    assert.equal((await api.call('PUT', `/v1/${path}`, {}, { version })).status, status, `${path} at ${version}`);
   }
 });
 

@@ -11,7 +11,7 @@ import { BodyRefused, codeBody, faultBody, flatBody, RoutingError, UNEXPECTED } 
 import type { RequestMetrics } from './metrics.ts';
 import type { Answer, ApiRequest, Query, Services } from './request.ts';
 import { rootDocument } from './root.ts';
-import { type Found, type Route, Router } from './router.ts';
+import { type Found, type Route, Router, UNKNOWN_ROUTE } from './router.ts';
 import { apiRoutes } from './routes.ts';
 import { MAX_MINOR, MAX_VERSION_HEADER, MIN_MINOR, MIN_VERSION_HEADER, negotiate, VERSION_HEADER } from './version.ts';
 
@@ -144,7 +144,10 @@ export class Dispatcher {
     const method = raw.method ?? 'GET';
     const route = routes.get(method);
     trace.route = `/v1/${(route ?? routes.values().next().value)?.path ?? ''}`;
-    if (route === undefined) throw new RoutingError(405, '', { Allow: [...routes.keys()].join(', ') });
+    if (route === undefined) {
+      if (hidden(routes, context.minor)) throw new RoutingError(404);
+      throw new RoutingError(405, '', { Allow: [...routes.keys()].join(', ') });
+    }
     if (!acceptsJson(raw.headers.accept)) {
       return {
         status: 406,
@@ -261,6 +264,14 @@ function belowVersion(route: Route): Error {
   const below = route.below;
   if (below === undefined || below.text === null) return new RoutingError(below?.status ?? 404);
   return new WroughtError(below.status, below.text);
+}
+
+/** A path that does not exist for a version: no method is served, and some are answered as if there were no route. */
+function hidden(routes: Found['routes'], minor: number): boolean {
+  const answers = [...routes.values()].map((route) =>
+    minor < (route.min ?? 1) ? (route.below ?? UNKNOWN_ROUTE) : null,
+  );
+  return answers.every((answer) => answer?.status === 404) && answers.some((answer) => answer?.text === null);
 }
 
 function acceptsJson(accept: string | undefined): boolean {
