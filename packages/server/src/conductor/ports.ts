@@ -45,7 +45,7 @@ export async function updatePort(
     checkPortChange(node, port, changes);
     if (changes.node_uuid !== undefined) await nodeOf(tables, changes.node_uuid);
     await checkPortgroup(tables, node, { ...port, ...changes });
-    const row = await tables.ports.update(uuid, changes);
+    const row = isEmpty(changes) ? await tables.ports.find('uuid', uuid) : await tables.ports.update(uuid, changes);
     if (row === undefined) throw noPort(uuid);
     return row;
   });
@@ -156,7 +156,9 @@ export async function updatePortgroup(
         );
       }
     }
-    const row = await tables.portgroups.update(uuid, changes);
+    const row = isEmpty(changes)
+      ? await tables.portgroups.find('uuid', uuid)
+      : await tables.portgroups.update(uuid, changes);
     if (row === undefined) throw noPortgroup(uuid);
     return row;
   });
@@ -235,4 +237,9 @@ function changed<T extends object>(record: T, changes: Partial<T>): Partial<T> {
     if (JSON.stringify(value) !== JSON.stringify(record[key])) result[key] = value as T[keyof T];
   }
   return result;
+}
+
+/** Nothing to write, so `updated_at` stays as it is. */
+function isEmpty(changes: object): boolean {
+  return Object.keys(changes).length === 0;
 }
