@@ -47,12 +47,15 @@ export interface HypervisorTimes {
 }
 
 export const DEFAULT_TIMES: HypervisorTimes = {
-  connect: 15_000,
+  connect: 10_000,
   call: 35_000,
   retry: [250, 1000],
   holdOff: [1000, 2000, 5000, 10_000],
   idle: 30 * 60_000,
 };
+
+/** A daemon that freezes is noticed after 12 s; with an attempt to connect anew, who asks is told before clients give up at 30 s. */
+const KEEP_ALIVE = { intervalMs: 3000, count: 3 } as const;
 
 export type PowerListener = (nodeUuid: string, state: PowerState) => void;
 
@@ -254,6 +257,7 @@ export class Hypervisor {
         ...(sshKeyFile === undefined ? {} : { sshKeyFile }),
         signal: AbortSignal.any([signal, late.signal]),
         timeoutMs: times.call,
+        keepAlive: KEEP_ALIVE,
         log: (message) => log.debug({}, message),
       });
     } finally {
