@@ -2,11 +2,13 @@
 
 /** The composition root: configuration -> store -> hardware -> conductor -> API. The only place that wires things together. */
 
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createApi } from './api/app.ts';
 import { type ConductorService, createConductor } from './conductor/index.ts';
 import type { Config } from './config/index.ts';
-import { WroughtError } from './errors.ts';
+import { messageOf, WroughtError } from './errors.ts';
 import { HardwareRegistry } from './hardware/composition.ts';
 import type { Logger } from './hardware/contracts.ts';
 import { FAMILIES } from './hardware/families.ts';
@@ -29,7 +31,7 @@ export async function createService({ config, log }: { config: Config; log: Logg
 
   async function start(): Promise<string> {
     refuseOpenAccess(config);
-    await mkdir(config.DEFAULT.state_path, { recursive: true, mode: 0o750 });
+    await makeStateDirectory(config.DEFAULT.state_path);
     const release = await claimDatabase(config.database.connection);
     closers.push(async () => release());
     const store = await openStore(config.database.connection, { log });
@@ -71,6 +73,19 @@ export async function createService({ config, log }: { config: Config; log: Logg
   }
 
   return { start, stop };
+}
+
+/** Makes the state directory where it is missing. Only missing parents call for a recursive mkdir, which spins for ever below /proc. */
+async function makeStateDirectory(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  try {
+    await mkdir(path, { recursive: !existsSync(dirname(path)), mode: 0o750 });
+  } catch (error) {
+    throw new WroughtError(
+      500,
+      `[DEFAULT]state_path = ${path} can not be made: ${messageOf(error)}. Give a directory that can be written.`,
+    );
+  }
 }
 
 /** The conductor's gauges. prom-client is loaded by the first scrape: who scrapes nothing pays nothing. */

@@ -3,7 +3,7 @@
 /** The whole service in one process: what it refuses to start with, and what a refused start leaves alone. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -87,4 +87,13 @@ test('a host name that only looks like loopback is refused without authenticatio
   const state = await stateDirectory(t);
   const made = await service(t, connectionIn(state), state, { host_ip: '127.evil.example' });
   await assert.rejects(made.start(), /without authentication/);
+});
+
+test('a state directory that cannot be made is refused by its option name', async (t) => {
+  const file = join(await stateDirectory(t), 'file');
+  await writeFile(file, '');
+  for (const state of [join(file, 'state'), '/proc/wrought-state']) {
+    const made = await service(t, 'sqlite://', state, {});
+    await assert.rejects(made.start(), /\[DEFAULT\]state_path = .* can not be made: E/);
+  }
 });
