@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=2 --expose-gc
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --expose-gc
 // SPDX-License-Identifier: Apache-2.0
 // The way in. Plain JavaScript, so that an older Node can read it and hand over to the pinned one of this installation.
 import { spawn } from 'node:child_process';
@@ -7,9 +7,9 @@ import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// What the first line says, for who starts this file with a node of his own. It keeps the idle service small: a small young
-// generation, a collection after start-up, one malloc arena.
-const FLAGS = ['--max-semi-space-size=2', '--expose-gc'];
+// What the first line says, for who starts this file with a node of his own. It keeps the idle service small: a thorough
+// collection after start-up, one malloc arena.
+const FLAGS = ['--expose-gc'];
 const env = { ...process.env, MALLOC_ARENA_MAX: '1' };
 
 const self = fileURLToPath(import.meta.url);

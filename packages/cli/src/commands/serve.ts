@@ -50,5 +50,5 @@ function listeningAdvice(error: NodeJS.ErrnoException, config: Config): Error {
 /** Start-up leaves garbage that would stay resident until the space is needed; and a killed process writes no compile cache at its exit. */
 function tidyUp(): void {
   flushCompileCache();
-  globalThis.gc?.();
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
