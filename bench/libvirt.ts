@@ -68,14 +68,24 @@ async function measure(daemon: Libvirtd): Promise<void> {
     target: { atLeast: 2 },
     note: 'connect to found',
   });
+  const warm = await medianMs(async () => {
+    await using fresh = await connect(uri);
+    await fresh.findByMac([mac(lookedFor[2] ?? 0)]);
+  });
+  report.add({
+    what: 'find by MAC, new connection, warm process | one virsh per domain',
+    unit: 'ms',
+    ours: warm,
+    ...(virsh !== undefined && { peer: virsh }),
+    target: { atLeast: 100 },
+    note: 'the service is such a process',
+  });
   report.add({
     what: 'find by MAC, new connection, warm process | libvirt-python listing',
     unit: 'ms',
-    ours: await medianMs(async () => {
-      await using fresh = await connect(uri);
-      await fresh.findByMac([mac(lookedFor[2] ?? 0)]);
-    }),
+    ours: warm,
     ...(python && { peer: python.ms }),
+    target: { atLeast: 2 },
     note: 'the service is such a process',
   });
   report.add({
